@@ -1,0 +1,253 @@
+"""The central object: a network, its class names, its preprocess, and the facts about it.
+
+Open one, call it on pictures, save it. A classifier is never changed: training and surgery make a
+new one. `hf_resnet.json` beside the native files holds what those cannot.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from hf_resnet.backbones import Network, open_backbone, save_backbone
+from hf_resnet.config import ModelConfig
+from hf_resnet.errors import ConfigError, ModelError
+from hf_resnet.images import as_rgb, decode, open_picture
+from hf_resnet.labels import Labels
+from hf_resnet.preprocess import Preprocess
+
+FACTS_FILE = "hf_resnet.json"
+FEATURE_MEAN_FILE = "feature_mean.safetensors"
+FORMAT = 1
+
+Picture = Image.Image | bytes | str | Path
+Origin = Literal["pretrained", "kept", "fitted", "imprinted", "merged", "untrained"]
+
+
+@dataclass(frozen=True)
+class ClassFact:
+    """Where one row of the head came from: how, out of which classes, from how many pictures."""
+
+    name: str
+    origin: Origin
+    sources: tuple[str, ...] = ()
+    pictures: int | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known about a classifier and belongs in no native file."""
+
+    base_model: str
+    classes: tuple[ClassFact, ...] = ()
+    training: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    results: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_(self, **changes: Any) -> "Facts":
+        return dataclasses.replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One class and how likely it is."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A network with the names of its classes and the preprocess it learned with.
+
+    feature_mean_D is the mean feature of the pictures its head was fitted on, where it is known.
+    """
+
+    network: Network
+    labels: Labels
+    preprocess: Preprocess
+    facts: Facts
+    feature_mean_D: torch.Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.network.classes != len(self.labels):
+            raise ModelError(
+                f"the head has {self.network.classes} rows and there are {len(self.labels)} class "
+                "names; each row needs one name"
+            )
+
+    def __call__(
+        self, pictures: Picture | Sequence[Picture], *, top_k: int = 5
+    ) -> list[Prediction] | list[list[Prediction]]:
+        """The likeliest classes of one picture, or a list of that for several."""
+        if isinstance(pictures, Image.Image | bytes | str | Path):
+            return self._answers([pictures], top_k)[0]
+        return self._answers(pictures, top_k)
+
+    def _answers(self, pictures: Sequence[Picture], top_k: int) -> list[list[Prediction]]:
+        pixels_BCHW = np.stack([self.preprocess(opened(picture)) for picture in pictures])
+        pixels = torch.from_numpy(pixels_BCHW).to(self.network.head.weight.device)
+        with torch.inference_mode():
+            logits_BK = self.network(pixels).float()
+        return [self.likeliest(row_K, top_k) for row_K in logits_BK.softmax(1).cpu().numpy()]
+
+    def likeliest(self, probabilities_K: np.ndarray, top_k: int) -> list[Prediction]:
+        """The top_k classes of a row of probabilities, likeliest first."""
+        order = np.argsort(-probabilities_K, kind="stable")[:top_k]
+        return [Prediction(self.labels.names[k], float(probabilities_K[k])) for k in order]
+
+    def fingerprint(self) -> str:
+        """A hash of everything that decides a picture's features: all but the head."""
+        digest = hashlib.blake2b(self.preprocess.fingerprint().encode(), digest_size=16)
+        head = (f"model.{self.network.head_name}.weight", f"model.{self.network.head_name}.bias")
+        for name, tensor in self.network.state_dict().items():
+            if name not in head:
+                digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+                digest.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        return digest.hexdigest()
+
+    def with_head(
+        self, labels: Labels, weight_KD: torch.Tensor, bias_K: torch.Tensor | None, facts: Facts
+    ) -> "Classifier":
+        """The same network with another head."""
+        network = self.network.with_head(weight_KD, bias_K)
+        return Classifier(network, labels, self.preprocess, facts, self.feature_mean_D)
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
+        """Write a model folder that transformers or timm opens without this package."""
+        with new_model_folder(folder, overwrite=overwrite) as place:
+            self.write(place)
+        return Path(folder)
+
+    def write(self, folder: Path) -> None:
+        """Write the files of the model into a folder that is already there."""
+        save_backbone(self.network, self.labels, self.preprocess, folder)
+        content = {
+            "format": FORMAT,
+            "made_with": {name: version(name) for name in ("hf-resnet", "torch", *_LIBRARIES)},
+            "preprocess": self.preprocess.to_json(),
+            **dataclasses.asdict(self.facts),
+        }
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        (folder / FACTS_FILE).write_text(text, encoding="utf-8")
+        if self.feature_mean_D is not None:
+            save_file({"mean": self.feature_mean_D.cpu()}, folder / FEATURE_MEAN_FILE)
+
+
+_LIBRARIES = ("transformers", "timm")
+
+
+def open_classifier(model: str | ModelConfig) -> Classifier:
+    """Open a model folder, a Hub id, timm:NAME or packaged:NAME."""
+    config = model if isinstance(model, ModelConfig) else ModelConfig(model_name_or_path=model)
+    backbone, folder = open_backbone(config)
+    labels = Labels(backbone.names)
+    stored = _stored_facts(folder) if folder else {}
+    preprocess = backbone.preprocess
+    if "preprocess" in stored:
+        preprocess = Preprocess.from_json(stored["preprocess"])
+    origin: Origin = "untrained" if backbone.untrained_head else "pretrained"
+    known = {
+        fact["name"]: ClassFact(**{**fact, "sources": tuple(fact["sources"])})
+        for fact in stored.get("classes", ())
+    }
+    facts = Facts(
+        base_model=stored.get("base_model", config.model_name_or_path),
+        classes=tuple(known.get(name, ClassFact(name, origin)) for name in labels),
+        **{key: stored.get(key, {}) for key in ("training", "data", "results")},
+    )
+    return Classifier(backbone.network, labels, preprocess, facts, _feature_mean(folder))
+
+
+def _feature_mean(folder: Path | None) -> torch.Tensor | None:
+    path = folder / FEATURE_MEAN_FILE if folder else None
+    return load_file(path)["mean"] if path and path.is_file() else None
+
+
+def _stored_facts(folder: Path) -> dict[str, Any]:
+    path = folder / FACTS_FILE
+    if not path.is_file():
+        return {}
+    try:
+        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        made_with = stored["format"]
+    except (ValueError, KeyError, TypeError) as exc:
+        raise ModelError(
+            f"{path} cannot be read ({exc}); take the file from where it came"
+        ) from exc
+    if made_with != FORMAT:
+        raise ModelError(
+            f"{path} has format {made_with}, and this version reads format {FORMAT}; "
+            "install the version of hf-resnet that wrote it, or a newer one"
+        )
+    return stored
+
+
+def opened(picture: Picture) -> Image.Image:
+    """The picture in RGB, from wherever it is."""
+    if isinstance(picture, Image.Image):
+        return as_rgb(picture)
+    return decode(picture) if isinstance(picture, bytes) else open_picture(picture)
+
+
+def check_output(folder: str | Path, *, overwrite: bool) -> Path:
+    """Stop before any work where a folder could not be written, or must not be."""
+    place = Path(folder)
+    if place.exists() and not place.is_dir():
+        raise ConfigError(f"--output_dir {folder} is a file; name a folder")
+    if place.is_dir() and any(place.iterdir()):
+        if not (place / FACTS_FILE).is_file():
+            raise ConfigError(
+                f"--output_dir {folder} holds files that are not a model of hf_resnet's; "
+                "name a new folder"
+            )
+        if not overwrite:
+            raise ConfigError(
+                f"--output_dir {folder} already holds a model; name a new folder, or add "
+                "--overwrite_output_dir to replace it"
+            )
+    return place
+
+
+@contextmanager
+def new_model_folder(folder: str | Path, *, overwrite: bool) -> Iterator[Path]:
+    """A folder to write in, which takes its name only when all of it is written."""
+    place = check_output(folder, overwrite=overwrite)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    fresh = place.with_name(f".{place.name}.new-{os.getpid()}")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    try:
+        yield fresh
+        _share(fresh)
+        _replace(place, fresh)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _share(folder: Path) -> None:
+    """Let those read who may read other new files; safetensors writes for the owner alone."""
+    mask = os.umask(0)
+    os.umask(mask)
+    for path in folder.rglob("*"):
+        path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
+
+
+def _replace(place: Path, fresh: Path) -> None:
+    old = place.with_name(f".{place.name}.old-{os.getpid()}")
+    if place.exists():
+        place.rename(old)
+    fresh.rename(place)
+    shutil.rmtree(old, ignore_errors=True)

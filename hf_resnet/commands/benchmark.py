@@ -1,0 +1,81 @@
+"""hf-resnet benchmark: ours against the plain way, side by side in one run."""
+
+import dataclasses
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from hf_resnet.bench.head_fit import Outcome, Task
+from hf_resnet.config import BenchmarkConfig
+from hf_resnet.errors import HfResnetError
+
+SIDES = ("plain", "ours")
+
+
+def run(config: BenchmarkConfig) -> None:
+    """Run both sides in turn, several rounds; print medians, ratios and accuracies; write JSON."""
+    console = Console(soft_wrap=True, highlight=False)
+    task = Task(
+        model=config.model_name_or_path,
+        dataset=config.dataset_name,
+        pictures=config.max_train_samples,
+        test_pictures=config.max_eval_samples,
+        epochs=config.num_train_epochs,
+        views=config.views,
+        threads=os.cpu_count() or 1,
+    )
+    console.print(
+        f"head on {task.model}, {task.pictures} pictures of {task.dataset}: "
+        f"{task.epochs} epochs of the plain way, {task.views} cached views of ours"
+    )
+    found: dict[str, list[Outcome]] = {side: [] for side in SIDES}
+    for number in range(config.rounds):
+        for side in SIDES:
+            outcome = one_side(side, task)
+            found[side].append(outcome)
+            console.print(
+                f"  round {number + 1}, {side}: {outcome.seconds:.1f} s, "
+                f"accuracy {100 * outcome.accuracy:.1f} %"
+            )
+    summary = summarised(found)
+    console.print(
+        f"head fit: {summary['times_faster']:.1f} times faster (median of {config.rounds} rounds); "
+        f"accuracy {100 * summary['accuracy']['ours']:.1f} % against "
+        f"{100 * summary['accuracy']['plain']:.1f} % on {task.test_pictures} other pictures"
+    )
+    place = Path(config.output_dir)
+    place.mkdir(parents=True, exist_ok=True)
+    content = {"head_fit": {"task": dataclasses.asdict(task), **summary}}
+    (place / "benchmark.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def summarised(found: dict[str, list[Outcome]]) -> dict[str, Any]:
+    """Medians, and the ratio of the rounds' pairs, which drift of the machine does not touch."""
+    pairs = zip(found["plain"], found["ours"], strict=True)
+    return {
+        "times_faster": statistics.median(plain.seconds / ours.seconds for plain, ours in pairs),
+        "seconds": {side: statistics.median(o.seconds for o in found[side]) for side in SIDES},
+        "accuracy": {side: statistics.median(o.accuracy for o in found[side]) for side in SIDES},
+        "rounds": {side: [dataclasses.asdict(o) for o in found[side]] for side in SIDES},
+    }
+
+
+def one_side(side: str, task: Task) -> Outcome:
+    """One side in a process of its own."""
+    words = [
+        sys.executable,
+        "-m",
+        "hf_resnet.bench.head_fit",
+        side,
+        json.dumps(dataclasses.asdict(task)),
+    ]
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise HfResnetError(f"the {side} side did not end well; its own message stands above")
+    return Outcome(**json.loads(done.stdout.splitlines()[-1]))

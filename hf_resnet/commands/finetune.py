@@ -1,0 +1,125 @@
+"""hf-resnet finetune: photos in, a measured model folder out."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from hf_resnet.classifier import Classifier, check_output, new_model_folder, open_classifier
+from hf_resnet.commands.processes import start
+from hf_resnet.commands.recipe import write_recipe
+from hf_resnet.config import FinetuneConfig, PreprocessConfig
+from hf_resnet.data import Data, Split, load_data
+from hf_resnet.errors import DataError
+from hf_resnet.evaluation.measure import measure
+from hf_resnet.evaluation.measured import Measured
+from hf_resnet.evaluation.report import table, write_report
+from hf_resnet.training.head import Trained, train_head
+
+SPLITS_FILE = "splits.json"
+MOST_BAD = 10
+
+
+def run(config: FinetuneConfig) -> None:
+    """Read the data, fit the head, measure, save; under `accelerate launch` on all processes."""
+    check_output(config.output_dir, overwrite=config.overwrite_output_dir)
+    accelerator = start()
+    console = Console(soft_wrap=True, highlight=False, quiet=not accelerator.is_main_process)
+    data = load_data(config.data, remembered=_earlier(config))
+    _tell_data(console, data)
+    if data.train is None:
+        raise DataError(f"{data.source} has no training pictures; name them with --train_dir")
+    opened = with_preprocess(open_classifier(config.model), config.preprocess)
+    trained = train_head(
+        opened,
+        data,
+        config.head,
+        config.compute,
+        on_bad_image=config.data.on_bad_image,
+        seed=config.seed,
+        accelerator=accelerator,
+    )
+    judged = data.test or data.validation or data.train
+    measured = measure(trained.classifier, judged, config.compute, accelerator)
+    if measured.bad and config.data.on_bad_image == "fail":
+        first = measured.bad[0]
+        raise DataError(
+            f"{first.origin}: {first.reason}; mend or remove the file, or use --on_bad_image skip"
+        )
+    problems: tuple[str, ...] = ()
+    if accelerator.is_main_process:
+        problems = _save(config, data, trained, measured, judged)
+    accelerator.wait_for_everyone()
+    _tell_result(console, config, trained, measured, problems)
+
+
+def _tell_result(
+    console: Console,
+    config: FinetuneConfig,
+    trained: Trained,
+    measured: Measured,
+    problems: tuple[str, ...],
+) -> None:
+    console.print(table(measured))
+    for bad in trained.bad[:MOST_BAD]:
+        console.print(f"not learned from: {bad.origin}: {bad.reason}", markup=False)
+    if len(trained.bad) > MOST_BAD:
+        console.print(f"... and {len(trained.bad) - MOST_BAD:,} more, listed in hf_resnet.json")
+    for problem in problems:
+        console.print(problem, markup=False)
+    sheet = Path(config.output_dir) / "report" / "contact_sheet.png"
+    console.print(f"\nright and wrong answers: {sheet}")
+    console.print(f"saved in {config.output_dir}; try it:")
+    console.print(f"  hf-resnet predict {config.output_dir} PICTURES")
+
+
+def with_preprocess(classifier: Classifier, config: PreprocessConfig) -> Classifier:
+    """The classifier with the preprocess changes that were asked for."""
+    if config == PreprocessConfig():
+        return classifier
+    changed = classifier.preprocess.with_changes(
+        image_size=config.image_size, mode=config.preprocess_mode
+    )
+    return replace(classifier, preprocess=changed)
+
+
+def _earlier(config: FinetuneConfig) -> Path | None:
+    """The folder that may know how the pictures were split before: the output's, else the model's."""
+    for folder in (config.output_dir, config.model.model_name_or_path):
+        if (Path(folder) / SPLITS_FILE).is_file():
+            return Path(folder)
+    return None
+
+
+def _tell_data(console: Console, data: Data) -> None:
+    sizes = [f"{split.name} {_size(split)}" for split in data.splits()]
+    console.print(f"{data.source}: {len(data.labels):,} classes; {', '.join(sizes)}")
+    for note in data.notes:
+        console.print(f"  {note}", markup=False)
+
+
+def _size(split: Split) -> str:
+    return "as it comes" if split.size is None else f"{split.size:,}"
+
+
+def _save(
+    config: FinetuneConfig, data: Data, trained: Trained, measured: Measured, judged: Split
+) -> tuple[str, ...]:
+    """Write the model folder; what a person should know of its pictures."""
+    record = data.split_record()
+    facts = trained.classifier.facts.with_(
+        data={
+            "source": data.source,
+            "fingerprint": record["fingerprint"],
+            "seed": data.seed,
+            "notes": list(data.notes),
+            "bad_pictures": [{"origin": b.origin, "reason": b.reason} for b in trained.bad],
+        },
+        results=measured.to_json(),
+    )
+    with new_model_folder(config.output_dir, overwrite=config.overwrite_output_dir) as place:
+        replace(trained.classifier, facts=facts).write(place)
+        write_recipe(config, place)
+        (place / SPLITS_FILE).write_text(json.dumps(record) + "\n", encoding="utf-8")
+        return write_report(measured, judged, place / "report")

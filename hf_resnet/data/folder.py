@@ -1,0 +1,217 @@
+"""Folders of pictures: one folder a class, pictures at any depth below it.
+
+    photos/cat/1.jpg, photos/cat/garden/2.jpg, photos/dog/1.png
+
+A folder that holds train, validation and test folders is read as those splits. Nothing is opened
+here: a picture is a path until its row is read. The surprise: what is passed over (hidden files,
+files that are no pictures, pictures beside the class folders) is counted and said, since a class
+that silently lost half its pictures is the commonest reason for a poor model.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import datasets
+
+from hf_resnet.data.columns import RawSplit
+from hf_resnet.data.place import Place
+from hf_resnet.data.splits import USUAL_NAMES
+from hf_resnet.errors import DataError, did_you_mean, listed
+from hf_resnet.images import SUFFIXES
+from hf_resnet.labels import natural_order
+
+SPLIT_FOLDERS = {name: role for role, names in USUAL_NAMES.items() for name in names}
+LITTER = {"thumbs.db", "desktop.ini", "icon\r", "__macosx"}
+FEATURES = datasets.Features(
+    {"image": datasets.Image(decode=False), "label": datasets.Value("string")}
+)
+
+
+@dataclass
+class Skipped:
+    """What was passed over below one folder."""
+
+    hidden: int = 0
+    loops: int = 0
+    unnamable: int = 0
+    others: Counter[str] = field(default_factory=Counter)
+    """Files that are no pictures, by suffix."""
+
+    def notes(self, folder: Path) -> Iterator[str]:
+        if self.others:
+            kinds = listed(suffix or "no suffix" for suffix, _ in self.others.most_common())
+            count = _counted(self.others.total(), "file")
+            yield f"{folder}: passed over {count} not named as pictures ({kinds})"
+        if self.hidden:
+            yield f"{folder}: passed over {_counted(self.hidden, 'hidden name')}"
+        if self.unnamable:
+            count = _counted(self.unnamable, "file")
+            yield f"{folder}: passed over {count} named in something else than UTF-8"
+        if self.loops:
+            yield f"{folder}: did not follow links that lead back to a folder above ({self.loops})"
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def existing_folder(path: str, flag: str) -> Path:
+    """The folder of this name, or an error with the nearest names."""
+    folder = Path(path).expanduser()
+    if folder.is_dir():
+        return folder
+    if folder.exists():
+        raise DataError(
+            f"{flag} takes a folder, got the file {path}; did you mean {_file_flag(flag)}?"
+        )
+    raise DataError(f"no folder {path} for {flag}{nearest(folder)}")
+
+
+def _file_flag(flag: str) -> str:
+    return flag.replace("_dir", "_file")
+
+
+def nearest(path: Path) -> str:
+    """'; did you mean ...?' with what lies where the path should, or else what there is."""
+    if not path.parent.is_dir():
+        return f"; there is no folder {path.parent} either"
+    names = natural_order(entry.name for entry in _entries(path.parent))
+    return did_you_mean(path.name, names) or f"; {path.parent} has {listed(names) or 'nothing'}"
+
+
+def split_folders(root: Path) -> dict[str, Path]:
+    """The train, validation and test folders in `root`, or none where they are not just that.
+
+    A class may be called `train`: only a folder whose folders are all named as splits is one of
+    splits, and only where its training folder holds folders itself.
+    """
+    found = {entry.name: Path(entry.path) for entry in _entries(root) if _is_folder(entry)}
+    splits: dict[str, Path] = {}
+    for name, path in found.items():
+        split = SPLIT_FOLDERS.get(name.lower())
+        if split is None or split in splits:
+            return {}
+        splits[split] = path
+    return splits if "train" in splits and has_folders(splits["train"]) else {}
+
+
+def has_folders(folder: Path) -> bool:
+    return any(_is_folder(entry) for entry in _entries(folder))
+
+
+def read_folder(folder: Path) -> tuple[RawSplit, list[str]]:
+    """The pictures of a folder of class folders, and what to say about it."""
+    skipped, notes, loose = Skipped(), [], 0
+    paths: list[str] = []
+    names: list[str] = []
+    for entry in _entries(folder, skipped):
+        if _is_folder(entry):
+            inside = list(_pictures(Path(entry.path), skipped, (os.path.realpath(folder),)))
+            if not inside:
+                notes.append(
+                    f"{entry.path}: no pictures in it, so there is no class {entry.name!r}"
+                )
+            paths += inside
+            names += [entry.name] * len(inside)
+        elif _is_picture(entry, skipped):
+            loose += 1
+    if not paths:
+        raise DataError(_no_classes(folder, loose))
+    if len(set(names)) == 1 and _classes_are_inside(folder / names[0]):
+        raise DataError(
+            f"{folder} holds one folder, {names[0]!r}, and the class folders seem to be in that; "
+            f"give {folder / names[0]}"
+        )
+    if loose:
+        notes.append(
+            f"{folder}: passed over {_counted(loose, 'picture')} beside the class folders, "
+            "which no folder gives a class"
+        )
+    dataset = datasets.Dataset.from_dict({"image": paths, "label": names}, features=FEATURES)
+    return RawSplit(dataset, Place(str(folder))), [*notes, *skipped.notes(folder)]
+
+
+def _classes_are_inside(only: Path) -> bool:
+    entries = list(_entries(only))
+    return len(entries) > 1 and all(_is_folder(entry) for entry in entries)
+
+
+def _no_classes(folder: Path, loose: int) -> str:
+    example = f"{folder}/cat/1.jpg and {folder}/dog/1.jpg"
+    if loose:
+        return (
+            f"{folder} has {_counted(loose, 'picture')} but no class folders; put the pictures of "
+            f"each class in a folder named after it, as in {example}"
+        )
+    return (
+        f"no pictures found in {folder}; it should have a folder of pictures for each class, as in "
+        f"{example} (pictures end in {listed(sorted(SUFFIXES), last='or', most=20)})"
+    )
+
+
+def find_pictures(folder: Path) -> tuple[list[str], list[str]]:
+    """Every picture below a folder, whatever the folders in it mean, and what to say about it."""
+    skipped = Skipped()
+    found = list(_pictures(folder, skipped, ()))
+    if not found:
+        raise DataError(
+            f"no pictures found in {folder} (they end in "
+            f"{listed(sorted(SUFFIXES), last='or', most=20)})"
+        )
+    return found, list(skipped.notes(folder))
+
+
+def _pictures(folder: Path, skipped: Skipped, above: tuple[str, ...]) -> Iterator[str]:
+    here = os.path.realpath(folder)
+    if here in above:
+        skipped.loops += 1
+        return
+    for entry in _entries(folder, skipped):
+        if _is_folder(entry):
+            yield from _pictures(Path(entry.path), skipped, (*above, here))
+        elif _is_picture(entry, skipped):
+            yield entry.path
+
+
+def _entries(folder: Path, skipped: Skipped | None = None) -> Iterable[os.DirEntry[str]]:
+    """What is in a folder, sorted as a person sorts, without what is hidden or litter."""
+    try:
+        with os.scandir(folder) as scan:
+            entries = {entry.name: entry for entry in scan}
+    except OSError as exc:
+        raise DataError(f"cannot look into {folder}: {exc.strerror}; give yourself access") from exc
+    for name in natural_order(entries):
+        if name.startswith(".") or name.lower() in LITTER:
+            if skipped:
+                skipped.hidden += 1
+        elif not _is_utf8(name):
+            if skipped:
+                skipped.unnamable += 1
+        else:
+            yield entries[name]
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _is_picture(entry: os.DirEntry[str], skipped: Skipped) -> bool:
+    suffix = Path(entry.name).suffix.lower()
+    if suffix in SUFFIXES and (entry.is_symlink() or entry.is_file()):
+        return True
+    skipped.others[suffix] += 1
+    return False

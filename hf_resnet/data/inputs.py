@@ -1,0 +1,85 @@
+"""Pictures to be looked at, as `predict` is given them: files, folders, tables, data sets, samples.
+
+No labels, and no keys beforehand: the first picture is ready before the last is found. The
+surprise: what a word means is decided by what is there. A file or folder of that name comes first,
+then a sample, then the Hub; a word that looks like a path is never asked for on the Hub.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import datasets
+import numpy as np
+
+from hf_resnet.data import hub, samples
+from hf_resnet.data.columns import RawSplit, find_pictures_column
+from hf_resnet.data.folder import find_pictures, nearest
+from hf_resnet.data.place import Place
+from hf_resnet.data.rows import Split, Stored
+from hf_resnet.data.table import is_table, read_table
+from hf_resnet.errors import DataError, HubError, listed
+from hf_resnet.images import SUFFIXES
+from hf_resnet.labels import Labels
+
+
+def pictures(
+    inputs: Sequence[str], *, split: str = "test", image_column_name: str | None = None
+) -> Split:
+    """The pictures of all inputs, in order; of those that are data sets, the ones of `split`."""
+    parts: list[Stored] = []
+    files: list[str] = []
+    notes: list[str] = []
+    for name in inputs:
+        path = Path(name).expanduser()
+        if path.is_dir():
+            found, said = find_pictures(path)
+            files += found
+            notes += said
+        elif path.exists() and not is_table(path):
+            files.append(os.path.expanduser(name))  # noqa: PTH111  # as the person wrote it
+        else:
+            parts += _of_files(files)
+            files = []
+            raw = _table_or_dataset(name, path, split)
+            columns = find_pictures_column(raw, image_column_name)
+            parts.append(Stored(columns.dataset, columns.place, np.arange(len(columns.dataset))))
+    return Split("pictures", Labels(()), (*parts, *_of_files(files)), tuple(notes))
+
+
+def _of_files(paths: list[str]) -> list[Stored]:
+    if not paths:
+        return []
+    features = datasets.Features({"image": datasets.Image(decode=False)})
+    dataset = datasets.Dataset.from_dict({"image": paths}, features=features)
+    return [Stored(dataset, Place("files"), np.arange(len(paths)))]
+
+
+def _table_or_dataset(name: str, path: Path, split: str) -> RawSplit:
+    if path.exists():
+        return read_table(name, "predict")
+    if samples.is_sample(name):
+        found, _ = samples.open_sample(name)
+    elif _looks_like_path(name, path):
+        raise DataError(f"no file or folder {name}{nearest(path)}")
+    else:
+        try:
+            found = hub.open_dataset(name)
+        except (DataError, HubError) as exc:
+            raise type(exc)(f"no file or folder {name}{nearest(path)}; and {exc}") from exc
+    if split in found:
+        return found[split]
+    if len(found) == 1:
+        return next(iter(found.values()))
+    raise DataError(f"{name} has no split {split!r}; name one of {listed(found)} with --split")
+
+
+def _looks_like_path(name: str, path: Path) -> bool:
+    """Whether a person who writes this means a file, though there is none."""
+    return (
+        path.suffix.lower() in SUFFIXES
+        or is_table(path)
+        or name.startswith(("/", "./", "../", "~"))
+        or name.count("/") > 1
+        or ("/" in name and path.parent.is_dir())
+    )

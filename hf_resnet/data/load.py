@@ -1,0 +1,112 @@
+"""From a DataConfig to splits that speak of the same classes.
+
+Opens the source, finds its columns, lines the splits up by class name, makes a validation split
+where there is none, and draws fewer pictures where fewer are wanted, in that order. Every process
+of a run calls it for itself and gets the same. The surprise: making a split takes one pass over the
+bytes of all pictures, since a picture is known by its bytes alone.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hf_resnet.config import DataConfig
+from hf_resnet.data.alignment import align, read_labels
+from hf_resnet.data.columns import Columns, find_columns, has_column
+from hf_resnet.data.dividing import check_every_class, divided, fewer, part_of
+from hf_resnet.data.rows import Split
+from hf_resnet.data.sources import Source, open_source
+from hf_resnet.data.splits import ROLES, Plan, read_record
+from hf_resnet.labels import Labels
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Pictures with their classes, ready to learn from and to measure on."""
+
+    source: str
+    labels: Labels
+    train: Split | None
+    validation: Split | None
+    test: Split | None
+    notes: tuple[str, ...]
+    """What a person should know: what was passed over, made or left out."""
+
+    seed: int = 0
+    share: float = 0.15
+
+    def splits(self) -> tuple[Split, ...]:
+        return tuple(each for each in (self.train, self.validation, self.test) if each)
+
+    def fingerprint(self) -> str:
+        """Changes when a picture, its class or its side does, and with nothing else."""
+        digest = hashlib.blake2b(digest_size=16)
+        for split in self.splits():
+            names = split.labels.names
+            lines = sorted(f"{key} {names[label]}" for key, label in split.entries())
+            digest.update("\n".join((f"[{split.name}]", *lines, "")).encode())
+        return digest.hexdigest()
+
+    def split_record(self) -> dict[str, Any]:
+        """What splits.json holds, so that a later run finds the same splits again."""
+        record: dict[str, Any] = {
+            "seed": self.seed,
+            "share": self.share,
+            "fingerprint": self.fingerprint(),
+            **{role: [] for role in ROLES},
+        }
+        for split in self.splits():
+            record[split.name] = sorted({key for key, _ in split.entries()})
+        return record
+
+
+def load_data(
+    config: DataConfig, *, remembered: Path | None = None, make_validation: bool = True
+) -> Data:
+    """The splits that the config names; `remembered` is the folder of a run to split like.
+
+    With `make_validation` off, training pictures are left whole where no validation split is given.
+    """
+    source = open_source(config)
+    labelled, unlabelled = read_labels(_columns(source, config))
+    labels = align(labelled)
+    notes = [*source.notes, *unlabelled]
+    parts = {role: part_of(each, labels) for role, each in labelled.items()}
+    if "train" in parts:
+        check_every_class(parts["train"], labels, config.max_train_samples)
+    if make_validation and "train" in parts and "validation" not in parts:
+        plan = Plan(config.split_seed, config.train_val_split, read_record(remembered))
+        parts["train"], parts["validation"], made = divided(parts["train"], labels, plan)
+        notes += made
+    for role, part in parts.items():
+        flag = "max_train_samples" if role == "train" else "max_eval_samples"
+        most = getattr(config, flag)
+        if most is not None:
+            parts[role], drew = fewer(part, labels, most, flag, config.split_seed)
+            notes += drew
+    splits = {role: Split(role, labels, (part,)) for role, part in parts.items()}
+    return Data(
+        source.name,
+        labels,
+        splits.get("train"),
+        splits.get("validation"),
+        splits.get("test"),
+        tuple(notes),
+        seed=config.split_seed,
+        share=config.train_val_split,
+    )
+
+
+def _columns(source: Source, config: DataConfig) -> dict[str, Columns]:
+    """The columns of each split: as named, else as in the training split, else found."""
+    found: dict[str, Columns] = {}
+    for role in (role for role in ROLES if role in source.splits):
+        raw, train = source.splits[role], found.get("train")
+        image, label = config.image_column_name, config.label_column_name
+        if train is not None and image is None and has_column(raw, train.image_name):
+            image = train.image_name
+        if train is not None and label is None and has_column(raw, train.label_name):
+            label = train.label_name
+        found[role] = find_columns(raw, image, label)
+    return found

@@ -1,0 +1,145 @@
+"""A split put through a network, by one process or several: what it said of each picture.
+
+Under several processes each takes its shard, and every process gets the whole back, each picture
+once and in the order of the split. The scores stay in memory: four bytes a picture and class.
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from PIL import Image
+
+from hf_resnet.classifier import Classifier
+from hf_resnet.config import ComputeConfig
+from hf_resnet.data import Row, Split
+from hf_resnet.engine import BadPicture, Engine, batches
+from hf_resnet.errors import DataError, ModelError
+from hf_resnet.metrics.arrays import Array, IntArray
+from hf_resnet.progress import Pace
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What a network said of N pictures of a split."""
+
+    keys: tuple[str, ...]
+    origins: tuple[str, ...]
+    truth_N: IntArray
+    """As the split numbers its classes."""
+
+    logits_NK: Array
+    bad: tuple[BadPicture, ...]
+
+
+def answers(
+    classifier: Classifier,
+    split: Split,
+    compute: ComputeConfig,
+    accelerator: Accelerator | None = None,
+) -> Answers:
+    """Every usable picture of the split answered once; DataError where there is none."""
+    part = _of_one_process(classifier, split, compute, accelerator)
+    parts = gather_object([part]) if accelerator else [part]
+    return _together(parts, split)
+
+
+@dataclass
+class _Part:
+    """What one process found: lists that run alike, and the bad pictures."""
+
+    numbers: list[int] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    origins: list[str] = field(default_factory=list)
+    truth: list[int] = field(default_factory=list)
+    logits_BK: list[Array] = field(default_factory=list)
+    bad_numbers: list[int] = field(default_factory=list)
+    bad: list[BadPicture] = field(default_factory=list)
+
+
+def _of_one_process(
+    classifier: Classifier,
+    split: Split,
+    compute: ComputeConfig,
+    accelerator: Accelerator | None,
+) -> _Part:
+    shard = accelerator.process_index if accelerator else 0
+    shards = accelerator.num_processes if accelerator else 1
+    engine = Engine(classifier.network, compute, accelerator.device if accelerator else None)
+    part = _Part()
+    keys: dict[int, str] = {}
+
+    def prepare(picture: Image.Image, row: Row) -> Array:
+        return classifier.preprocess(picture)
+
+    ready = batches(
+        _numbered(split, shard, shards, keys),
+        prepare,
+        batch_size=compute.per_device_eval_batch_size,
+        workers=compute.dataloader_num_workers,
+        on_bad=part.bad.append,
+    )
+    with Pace(f"Measuring on {split.name}", split.size, shown=shard == 0) as pace:
+        for batch in ready:
+            logits_BK = engine.logits(batch.pixels_BCHW)
+            if not np.isfinite(logits_BK).all():
+                raise ModelError(
+                    f"the network gave numbers that are not finite for {batch.origins[0]} or a "
+                    "picture near it; try --precision fp32, and if that helps nothing the weights "
+                    "are broken"
+                )
+            numbers = [int(key) for key in batch.keys]
+            part.numbers += numbers
+            part.keys += [keys[number] for number in numbers]
+            part.origins += batch.origins
+            part.truth += [label for label in batch.labels if label is not None]
+            part.logits_BK.append(logits_BK)
+            pace.advance((len(part.numbers) + len(part.bad)) * shards - pace.done)
+    # on_bad is told of no number; but what came through in no batch is bad, in the same order
+    part.bad_numbers = sorted(keys.keys() - set(part.numbers))
+    return part
+
+
+def _numbered(split: Split, shard: int, shards: int, keys: dict[int, str]) -> Iterator[Row]:
+    """The rows with their place in the split for a key; the real keys are noted in `keys`."""
+    for number, row in zip(itertools.count(shard, shards), split.rows(shard, shards)):
+        if row.label is None and row.problem is None:
+            raise DataError(
+                f"{row.origin} of {split.name} has no class, and measuring compares with the "
+                "class; name the column that has it with --label_column_name"
+            )
+        keys[number] = row.key
+        yield replace(row, key=str(number))
+
+
+def _together(parts: list[_Part], split: Split) -> Answers:
+    """The parts as one, in the order of the split."""
+    bad = [pair for part in parts for pair in zip(part.bad_numbers, part.bad, strict=True)]
+    bad.sort(key=lambda pair: pair[0])
+    numbers = [number for part in parts for number in part.numbers]
+    if not numbers:
+        raise DataError(_nothing(split, [picture for _, picture in bad]))
+    order = np.argsort(numbers)
+    keys = [key for part in parts for key in part.keys]
+    origins = [origin for part in parts for origin in part.origins]
+    truth = [label for part in parts for label in part.truth]
+    logits = [logits_BK for part in parts for logits_BK in part.logits_BK]
+    return Answers(
+        keys=tuple(keys[i] for i in order),
+        origins=tuple(origins[i] for i in order),
+        truth_N=np.array(truth, dtype=np.int64)[order],
+        logits_NK=np.concatenate(logits)[order],
+        bad=tuple(picture for _, picture in bad),
+    )
+
+
+def _nothing(split: Split, bad: list[BadPicture]) -> str:
+    if not bad:
+        return f"the split {split.name!r} has no pictures to measure on; name another with --split"
+    return (
+        f"none of the {len(bad)} pictures of the split {split.name!r} can be used; the first is "
+        f"{bad[0].origin}: {bad[0].reason}"
+    )

@@ -1,0 +1,127 @@
+"""What a measurement found: a frozen record, and its stable JSON form.
+
+The classes here are those that the data has, in the model's order, then those that the data lacks
+and the model answered all the same; a model may have thousands more, which are not listed.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hf_resnet.engine import BadPicture
+from hf_resnet.metrics.arrays import IntArray
+from hf_resnet.metrics.intervals import LEVEL
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A headline figure with its 95 % interval and the number of pictures behind it."""
+
+    title: str
+    value: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        """87.3 % (95 %: 84.1–90.0, n = 500)"""
+        return (
+            f"{100 * self.value:.1f} % ({100 * LEVEL:.0f} %: "
+            f"{100 * self.low:.1f}–{100 * self.high:.1f}, n = {self.n:,})"
+        )
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """One class of the data. A figure that would divide by zero is 0."""
+
+    name: str
+    pictures: int
+    answered: int
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One kind of mistake: `count` pictures of class `truth` were answered `answer`."""
+
+    truth: str
+    answer: str
+    count: int
+    share: float
+    """Of the pictures of class `truth`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One picture: what it is, what the model said, and how likely it held that to be."""
+
+    key: str
+    origin: str
+    truth: str
+    prediction: str
+    probability: float
+
+    @property
+    def right(self) -> bool:
+        return self.truth == self.prediction
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A classifier measured on a split."""
+
+    split: str
+    names: tuple[str, ...]
+    """The classes of `matrix_KK`, in its order."""
+
+    figures: dict[str, Figure]
+    """By their name in METRICS."""
+
+    classes: tuple[ClassFigures, ...]
+    """The classes of the data."""
+
+    confused: tuple[Mistake, ...]
+    """The mistakes made most often, most often first."""
+
+    bad: tuple[BadPicture, ...]
+    """Files that could not be used; they are in no figure."""
+
+    outcomes: tuple[Outcome, ...]
+    """Every picture that could, in the order of the split."""
+
+    notes: tuple[str, ...]
+    matrix_KK: IntArray = field(compare=False)
+    """Counts; row: the truth, column: the answer. It says nothing that `outcomes` does not."""
+
+    @property
+    def n(self) -> int:
+        """How many pictures the figures are of."""
+        return len(self.outcomes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the outcomes, in plain numbers; files of another SCHEMA differ in keys."""
+        return {
+            "schema": SCHEMA,
+            "split": self.split,
+            "n": self.n,
+            "interval_level": LEVEL,
+            "figures": {name: asdict(figure) for name, figure in self.figures.items()},
+            "classes": [asdict(each) for each in self.classes],
+            "most_confused": [asdict(each) for each in self.confused],
+            "confusion": {"names": list(self.names), "counts": self.matrix_KK.tolist()},
+            "bad_pictures": [asdict(each) for each in self.bad],
+            "notes": list(self.notes),
+        }
+
+
+def mistakes(outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+    """The wrong answers, those that the model was surest of first."""
+    wrong = [outcome for outcome in outcomes if not outcome.right]
+    order = np.argsort([-outcome.probability for outcome in wrong], kind="stable")
+    return tuple(wrong[i] for i in order)

@@ -1,0 +1,120 @@
+"""How sure a figure is: the interval that holds the true value in 95 % of such measurements.
+
+`wilson` is for shares (accuracy); `bootstrap` is for anything that the confusion matrix decides
+(macro F1, balanced accuracy, …). Both speak of the pictures drawn anew from where these came from;
+neither knows of pictures that are copies of each other, which make every interval too narrow.
+
+The bootstrap is stratified: each class keeps its number of pictures. It never touches the
+pictures: drawing n of them with replacement and counting the answers is one multinomial draw from
+the class's row of the matrix, so that its cost does not depend on n. What surprises: one wrong
+answer is added to the matrix before drawing, spread over all its classes. Without it a test of
+30 pictures answered rightly would claim 100.0 to 100.0 %, and high scores on small tests are held
+by 95 % intervals only 20 to 60 % of the time; with it (in simulation, equal classes of 5 to 100
+pictures, accuracy 60 to 98 %) 87 to 100 %. Very uneven classes, the smallest with 3 pictures,
+still come down to 80 %.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from hf_resnet.metrics.arrays import FloatArray, IntArray
+
+LEVEL = 0.95
+ADDED_MISTAKES = 1.0
+
+
+@dataclass(frozen=True)
+class Interval:
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """What precision, recall and their kin are made of; for one table, or for a stack of them."""
+
+    right_K: IntArray
+    answered_K: IntArray
+    support_K: IntArray
+
+    @classmethod
+    def of(cls, matrix_KK: IntArray) -> "Counts":
+        return cls(np.diagonal(matrix_KK), matrix_KK.sum(axis=0), matrix_KK.sum(axis=1))
+
+
+def wilson(successes: int, n: int, level: float = LEVEL) -> Interval:
+    """Wilson's score interval of the share successes / n; sound for small n and near 0 and 1."""
+    if not 0 <= successes <= n or n < 1:
+        raise ValueError(f"successes must lie between 0 and n, and n above 0: got {successes}, {n}")
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    share = successes / n
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    reach = z * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5 / (1 + z**2 / n)
+    return _holding(share, Interval(max(0.0, middle - reach), min(1.0, middle + reach)))
+
+
+def bootstrap(
+    matrix_KK: IntArray,
+    statistic: Callable[[Counts], FloatArray],
+    *,
+    resamples: int = 1000,
+    level: float = LEVEL,
+    seed: int = 0,
+) -> Interval:
+    """The percentile interval of `statistic`, which maps Counts of shape (…, K) to shape (…)."""
+    rng = np.random.default_rng(seed)
+    values_R = statistic(_resampled(matrix_KK, resamples, rng))
+    tail = (1 - level) / 2
+    low, high = np.quantile(values_R, [tail, 1 - tail])
+    return _holding(float(statistic(Counts.of(matrix_KK))), Interval(float(low), float(high)))
+
+
+def _resampled(matrix_KK: IntArray, resamples: int, rng: np.random.Generator) -> Counts:
+    """Counts of shape (resamples, K), each as if every class's pictures were drawn anew."""
+    classes = len(matrix_KK)
+    support_K = matrix_KK.sum(axis=1)
+    right_RK = np.zeros((resamples, classes), dtype=np.int64)
+    answered_RK = np.zeros((resamples, classes), dtype=np.int64)
+    for row in np.flatnonzero(support_K).tolist():
+        likely_K = matrix_KK[row] + _added_mistakes(support_K, row)
+        # Most cells of a large table are empty but for the added crumbs, so those are one cell.
+        seen = np.union1d(np.flatnonzero(matrix_KK[row]), row)
+        elsewhere_K = likely_K.copy()
+        elsewhere_K[seen] = 0
+        cells = np.append(elsewhere_K.sum(), likely_K[seen])
+        drawn_RM = rng.multinomial(support_K[row], cells / cells.sum(), size=resamples)
+        answered_RK[:, seen] += drawn_RM[:, 1:]
+        right_RK[:, row] = drawn_RM[:, 1 + np.searchsorted(seen, row)]
+        _scatter(answered_RK, drawn_RM[:, 0], elsewhere_K, rng)
+    return Counts(right_RK, answered_RK, np.broadcast_to(support_K, right_RK.shape))
+
+
+def _scatter(
+    answered_RK: IntArray, drawn_R: IntArray, likely_K: FloatArray, rng: np.random.Generator
+) -> None:
+    """Put the few answers that fell into the lumped cell into columns that it stands for."""
+    if drawn_R.any():
+        which_R = np.repeat(np.arange(len(drawn_R)), drawn_R)
+        columns = rng.choice(len(likely_K), size=len(which_R), p=likely_K / likely_K.sum())
+        np.add.at(answered_RK, (which_R, columns), 1)
+
+
+def _added_mistakes(support_K: IntArray, row: int) -> FloatArray:
+    """The class's part of ADDED_MISTAKES, by its share of the pictures, spread over the others."""
+    others_K = support_K.astype(np.float64)
+    others_K[row] = 0
+    if not others_K.any():
+        others_K[:] = 1
+        others_K[row] = 0
+    if others_K.any():  # else there is one class alone, which nothing can be taken for
+        others_K /= others_K.sum()
+    added_K: FloatArray = others_K * ADDED_MISTAKES * (support_K[row] / support_K.sum())
+    return added_K
+
+
+def _holding(value: float, interval: Interval) -> Interval:
+    """The interval, stretched to its own figure where rounding or skew left that outside."""
+    return Interval(min(interval.low, value), max(interval.high, value))

@@ -1,0 +1,1 @@
+"""How a classifier learns: one file a method."""

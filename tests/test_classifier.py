@@ -1,0 +1,140 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from hf_resnet.classifier import (
+    ClassFact,
+    Classifier,
+    Facts,
+    check_output,
+    new_model_folder,
+    open_classifier,
+)
+from hf_resnet.errors import ConfigError, ModelError, PictureError
+from hf_resnet.labels import Labels
+from tests.conftest import photo, png
+
+
+@pytest.fixture
+def classifier(family_folders):
+    return open_classifier(str(family_folders("transformers-resnet")))
+
+
+def test_a_picture_may_be_a_path_bytes_or_an_image(classifier, tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(png(photo()))
+    answers = [classifier(given) for given in (str(path), path, path.read_bytes(), photo())]
+    several = classifier([path, path])
+    for answer in (*answers, *several):
+        assert [each.label for each in answer] == [each.label for each in answers[0]]
+        assert answer[0].probability == pytest.approx(answers[0][0].probability, abs=1e-6)
+
+
+def test_answers_come_likeliest_first_and_sum_to_one(classifier):
+    answer = classifier(photo(), top_k=99)
+    probabilities = [each.probability for each in answer]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert sum(probabilities) == pytest.approx(1)
+    assert len(classifier(photo(), top_k=2)) == 2
+
+
+def test_what_is_no_picture_is_told(classifier):
+    with pytest.raises(PictureError):
+        classifier(b"nonsense")
+
+
+def test_each_row_of_the_head_needs_one_name(classifier):
+    with pytest.raises(ModelError, match="has 5 rows and there are 2 class names"):
+        Classifier(classifier.network, Labels(("a", "b")), classifier.preprocess, Facts("x"))
+
+
+def test_the_fingerprint_changes_with_the_backbone_and_not_with_the_head(classifier):
+    weight_KD, bias_K = classifier.network.weight_KD, classifier.network.bias_K
+    other = classifier.with_head(classifier.labels, weight_KD + 1, bias_K, classifier.facts)
+    assert other.fingerprint() == classifier.fingerprint()
+    with torch.no_grad():
+        next(other.network.parameters()).view(-1)[0] += 1
+    assert other.fingerprint() != classifier.fingerprint()
+
+
+def test_facts_and_the_mean_feature_survive_saving(classifier, tmp_path):
+    facts = Facts(
+        base_model="microsoft/resnet-50",
+        classes=tuple(ClassFact(name, "fitted", (), 7) for name in classifier.labels),
+        training={"method": "head"},
+        results={"n": 3},
+    )
+    mean_D = torch.arange(classifier.network.width, dtype=torch.float32)
+    before = Classifier(classifier.network, classifier.labels, classifier.preprocess, facts, mean_D)
+    after = open_classifier(str(before.save(tmp_path / "a")))
+    assert after.facts == facts
+    assert torch.equal(after.feature_mean_D, mean_D)
+
+
+def test_nothing_pickled_is_written(classifier, tmp_path):
+    folder = classifier.save(tmp_path / "a")
+    assert {path.suffix for path in folder.rglob("*") if path.is_file()} <= {
+        ".json",
+        ".safetensors",
+    }
+
+
+def test_a_folder_of_a_later_format_says_so(classifier, tmp_path):
+    folder = classifier.save(tmp_path / "a")
+    path = folder / "hf_resnet.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 99}))
+    with pytest.raises(ModelError, match="has format 99, and this version reads format 1"):
+        open_classifier(str(folder))
+    path.write_text("{")
+    with pytest.raises(ModelError, match="cannot be read"):
+        open_classifier(str(folder))
+
+
+def test_a_model_is_not_overwritten_unless_asked_for(classifier, tmp_path):
+    classifier.save(tmp_path / "a")
+    with pytest.raises(ConfigError, match="already holds a model"):
+        classifier.save(tmp_path / "a")
+    classifier.save(tmp_path / "a", overwrite=True)
+
+
+def test_a_folder_of_photos_is_never_replaced_by_a_model(tmp_path):
+    (tmp_path / "photo.jpg").write_bytes(b"precious")
+    with pytest.raises(ConfigError, match="not a model of hf_resnet's"):
+        check_output(tmp_path, overwrite=True)
+    with pytest.raises(ConfigError, match="is a file"):
+        check_output(tmp_path / "photo.jpg", overwrite=True)
+
+
+def test_a_save_that_fails_leaves_the_old_model_and_nothing_else(classifier, tmp_path):
+    classifier.save(tmp_path / "a")
+    before = (tmp_path / "a" / "hf_resnet.json").read_bytes()
+    with (
+        pytest.raises(OSError, match="no space"),
+        new_model_folder(tmp_path / "a", overwrite=True) as place,
+    ):
+        (place / "half").write_text("x")
+        raise OSError("no space")
+    assert (tmp_path / "a" / "hf_resnet.json").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_new_head_may_have_other_classes_but_not_another_width(classifier):
+    width = classifier.network.width
+    wider = classifier.network.with_head(torch.zeros(9, width), torch.zeros(9))
+    assert wider.classes == 9
+    assert classifier.network.classes == 5
+    with pytest.raises(ModelError, match="wide"):
+        classifier.network.with_head(torch.zeros(9, width + 1), torch.zeros(9))
+    with pytest.raises(ModelError, match="a bias, got none"):
+        classifier.network.with_head(torch.zeros(9, width), None)
+
+
+def test_probabilities_tie_in_the_order_of_the_classes(classifier):
+    tied = classifier.likeliest(np.full(5, 0.2), 2)
+    assert [each.label for each in tied] == list(classifier.labels.names[:2])
+
+
+def test_a_network_is_opened_for_use_not_for_training(classifier):
+    assert not any(module.training for module in classifier.network.modules())
