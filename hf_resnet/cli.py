@@ -22,6 +22,7 @@ COMMANDS: dict[str, type[Any]] = {
     "benchmark": configs.BenchmarkConfig,
     "demo": configs.DemoConfig,
     "finetune": configs.FinetuneConfig,
+    "layers": configs.LayersConfig,
     "measure": configs.MeasureConfig,
     "predict": configs.PredictConfig,
     "relabel": configs.RelabelConfig,

@@ -24,7 +24,8 @@ class ModelConfig:
     model_name_or_path: str
     """A folder saved by hf_resnet, transformers or timm; a Hub id (microsoft/resnet-50,
     me/flowers@v2); timm:NAME for a timm architecture; packaged:efficientnet-lite0 (or lite1, lite2)
-    for ImageNet weights that need no Hub."""
+    for ImageNet weights that need no Hub; scratch:resnet50 (resnet18-v2, plain34, resnet20-cifar)
+    for our own ResNet, untrained."""
 
     model_revision: str | None = None
     """Branch, tag or commit of a Hub model; the same as writing NAME@REVISION."""
@@ -213,7 +214,7 @@ class PredictConfig:
     """Say what pictures are."""
 
     model_name_or_path: Annotated[str, Positional, arg(metavar="MODEL")]
-    """The model: a folder, a Hub id, timm:NAME or packaged:NAME."""
+    """The model: a folder, a Hub id, timm:NAME, packaged:NAME or scratch:NAME."""
 
     inputs: Annotated[tuple[str, ...], Positional, arg(metavar="PICTURES...")]
     """Picture files, folders of them (any depth), a Hub data set or a sample:NAME."""
@@ -324,6 +325,39 @@ class BenchmarkConfig:
 
     output_dir: str = "outputs/benchmark"
     """Where benchmark.json goes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayersConfig:
+    """Show what a network is made of: shapes, sizes and costs, layer by layer."""
+
+    model_name_or_path: Annotated[str, Positional, arg(metavar="MODEL")]
+    """The network: a folder, a Hub id, timm:NAME or packaged:NAME. Its weights are not fetched."""
+
+    depth: int | None = None
+    """Gather layers into modules of this depth: 1 has layer1, 2 has layer1.0 (default: every layer)."""
+
+    size: int | None = None
+    """Side in pixels of the picture that goes in (default: what the network was made for)."""
+
+    channels_last: bool = False
+    """Write shapes with the channels last (NHWC), and say what that means in memory."""
+
+    method: Literal["full", "head"] = "full"
+    """full: all that may be trained; head: what finetune --method head trains, the rest frozen."""
+
+    json: str | None = None
+    """Write the table to this file as JSON."""
+
+    picture: str | None = None
+    """Write a drawing of the blocks to this .png or .svg file."""
+
+    trust_remote_code: bool = False
+    """Run Python code that comes with a Hub model. Only for authors you trust."""
+
+    def __post_init__(self) -> None:
+        _at_least(self, "depth", 1)
+        _at_least(self, "size", 1)
 
 
 def as_dict(config: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from hf_resnet.backbones import Network
+from hf_resnet.backbones.folding import folded, has_norms
 from hf_resnet.config import ComputeConfig
 from hf_resnet.data import Row
 from hf_resnet.errors import PictureError
@@ -103,18 +104,20 @@ def _batch(waiting: list[tuple[Row, np.ndarray]]) -> Batch:
 
 
 class Engine:
-    """A network on its device, in the precision that pays there."""
+    """A network on its device, made ready for use alone: folded, and in the precision that pays."""
 
     def __init__(
         self, network: Network, compute: ComputeConfig, device: torch.device | None = None
     ) -> None:
         self.device = device or _best_device()
-        self.network = network.eval().to(self.device).to(memory_format=torch.channels_last)
         self.batch_size = compute.per_device_eval_batch_size
         self.workers = compute.dataloader_num_workers
         self.bf16 = compute.precision == "bf16" or (
             compute.precision == "auto" and _bf16_pays(self.device)
         )
+        self.network = network.eval()
+        self._ready: Network | None = None
+        self._dtype = torch.float32
 
     @property
     def precision(self) -> str:
@@ -122,7 +125,7 @@ class Engine:
 
     def logits(self, pixels_BCHW: np.ndarray) -> np.ndarray:
         """One row of logits a picture."""
-        return self._run(self.network, pixels_BCHW)
+        return self._run(lambda network, pixels: network(pixels), pixels_BCHW)
 
     def probabilities(self, pixels_BCHW: np.ndarray) -> np.ndarray:
         """One row of probabilities a picture."""
@@ -138,19 +141,32 @@ class Engine:
             return np.zeros((0, self.network.width), np.float32)
         missing = -count % self.batch_size
         filled = np.pad(pixels_BCHW, ((0, missing), (0, 0), (0, 0), (0, 0)))
-        parts = np.split(filled, len(filled) // self.batch_size)
-        return np.concatenate([self._run(self.network.features, part) for part in parts])[:count]
+        found = [
+            self._run(lambda network, pixels: network.features(pixels), part)
+            for part in np.split(filled, len(filled) // self.batch_size)
+        ]
+        return np.concatenate(found)[:count]
 
     def _run(
-        self, forward: Callable[[torch.Tensor], torch.Tensor], pixels_BCHW: np.ndarray
+        self, ask: Callable[[Network, torch.Tensor], torch.Tensor], pixels_BCHW: np.ndarray
     ) -> np.ndarray:
         pixels = torch.from_numpy(pixels_BCHW).to(self.device, memory_format=torch.channels_last)
+        network = self._ready or self._made_ready(pixels[:1])
         with (
             torch.inference_mode(),
             torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16),
         ):
-            result: np.ndarray = forward(pixels).float().cpu().numpy()
+            result: np.ndarray = ask(network, pixels.to(self._dtype)).float().cpu().numpy()
         return result
+
+    def _made_ready(self, picture_1CHW: torch.Tensor) -> Network:
+        """The folded network; its very weights in bf16 where no norm is left that wants more."""
+        network = folded(self.network.to(self.device), picture_1CHW)
+        if self.bf16 and network is not self.network and not has_norms(network):
+            self._dtype = torch.bfloat16
+        network = network.to(self._dtype).to(memory_format=torch.channels_last)
+        self._ready = network
+        return network
 
 
 def _best_device() -> torch.device:

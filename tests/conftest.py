@@ -11,11 +11,15 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from PIL import Image
 
 NAMES = ("tabby, tabby cat", "tiger cat", "zebra", "10", "2")
 
 torch.set_num_threads(1)
+
+settings.register_profile("untimed", deadline=None)  # the machine may be busy
+settings.load_profile("untimed")
 
 
 def _hugging(config_name: str, model_name: str, processor_name: str, **options):
@@ -48,6 +52,23 @@ def _timm(architecture: str, **options):
             model_args=options,
             safe_serialization=True,
         )
+
+    return save
+
+
+def _scratch(**options):
+    def save(folder: Path) -> None:
+        from hf_resnet.backbones import scratch
+        from hf_resnet.backbones.network import Network
+        from hf_resnet.labels import Labels
+        from hf_resnet.preprocess import Preprocess
+        from hf_resnet.resnet import Architecture, ResNet
+
+        torch.manual_seed(7)  # unlike the weights that a scratch network has by itself
+        model = ResNet(Architecture(**options), len(NAMES), zero_start=False).eval()
+        network = Network(model, source=scratch.NAME, head_name="head")
+        preprocess = Preprocess(mode="crop", size=(32, 32), resize=(36, 36))
+        scratch.save(network, Labels(NAMES), preprocess, folder)
 
     return save
 
@@ -90,7 +111,10 @@ FAMILIES: dict[str, Callable[[Path], None]] = {
     "timm-mobilenet": _timm("mobilenetv3_small_050"),
     "timm-vit": _timm("vit_tiny_patch16_224", depth=1, embed_dim=24, num_heads=2),
     "timm-convolution-head": _timm("resnetv2_18"),
+    "scratch": _scratch(block="bottleneck", depths=(1, 2), widths=(8, 12), version=2),
 }
+OURS_ALONE = ("scratch",)
+"""Families whose folder no other library opens."""
 
 
 @pytest.fixture(scope="session")
@@ -110,6 +134,12 @@ def family_folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], 
 
 @pytest.fixture(params=FAMILIES)
 def family_folder(request: pytest.FixtureRequest, family_folders) -> Path:
+    return family_folders(request.param)
+
+
+@pytest.fixture(params=[family for family in FAMILIES if family not in OURS_ALONE])
+def native_family_folder(request: pytest.FixtureRequest, family_folders) -> Path:
+    """The folder of a family that has a library of its own, to compare with."""
     return family_folders(request.param)
 
 

@@ -13,6 +13,7 @@ NEEDED = {
     "benchmark": [],
     "demo": [],
     "finetune": ["--model_name_or_path", "m", "--output_dir", "o"],
+    "layers": ["m"],
     "measure": ["--model_name_or_path", "m"],
     "predict": ["m", "a.jpg"],
     "relabel": ["--model_name_or_path", "m", "--output_dir", "o"],

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
@@ -13,8 +14,9 @@ from urllib.parse import unquote
 import datasets
 import numpy as np
 import pytest
+from huggingface_hub import constants
 
-from hf_resnet.data import key_of
+from hf_resnet.data import key_of, reachable
 from hf_resnet.data.cifar10 import as_png
 
 COMMIT = "c0ffee" * 6 + "c0ff"
@@ -144,6 +146,19 @@ class SmallHub(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
+@contextmanager
+def serving(handler):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 @pytest.fixture(scope="module")
 def small_hub(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hub")
@@ -160,13 +175,8 @@ def small_hub(tmp_path_factory):
         "me/photos": {f"{name}/{n}.png": png(n) for n, name in enumerate(["cat", "dog"] * 5)},
         "me/scripted": {"scripted.py": b"print('never run')"},
     }
-    server = ThreadingHTTPServer(("127.0.0.1", 0), SmallHub)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(SmallHub) as endpoint:
+        yield endpoint
 
 
 @pytest.fixture(scope="module")
@@ -263,3 +273,34 @@ def test_offline_mode_is_named_as_the_reason(tmp_path):
     wanted = {"beans": {"dataset_name": "sample:beans"}}
     said = ask(wanted, HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path))
     assert "HF_HUB_OFFLINE is set" in said["beans"]["message"]
+
+
+def one_answer(status, asked):
+    """A server that has the same answer for everything, and notes what it was asked."""
+
+    class OneAnswer(SmallHub):
+        def answer(self):
+            asked.append(self.path)
+            self.reply(status, b"")
+
+    return OneAnswer
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [(200, True), (404, True), (403, False), (503, False)]
+)
+def test_what_answers_is_reachable_unless_it_is_broken_or_a_wall(monkeypatch, status, expected):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    with serving(one_answer(status, [])) as endpoint:
+        monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+        assert reachable(timeout_s=60) is expected
+
+
+def test_a_hub_that_is_out_of_reach_is_not_asked_again_and_again(tmp_path):
+    asked = []
+    with serving(one_answer(503, asked)) as endpoint:
+        wanted = {"beans": {"dataset_name": "sample:beans"}}
+        said = ask(wanted, HF_ENDPOINT=endpoint, HF_HOME=str(tmp_path))
+    assert said["beans"]["error"] == "HubError"
+    assert asked == ["/", "/"]  # once by `reachable`, once before the data set is fetched

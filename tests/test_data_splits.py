@@ -4,15 +4,12 @@ import json
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hf_resnet.data.rows import key_of
 from hf_resnet.data.splits import Plan, Side, drawn, held_out, quotas, rank, read_record
 from hf_resnet.errors import DataError
-
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
 
 shares = st.floats(0.01, 0.99)
 seeds = st.integers(0, 5)

@@ -1,22 +1,18 @@
 """The head is the optimum of its objective, its strength is well chosen, and the same again."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from hf_resnet.config import HeadConfig
 from hf_resnet.errors import DataError
 from hf_resnet.head import blocks
 from hf_resnet.head.blocks import InMemory
-from hf_resnet.head.fit import DEFAULT_REGULARIZATION, NO_MATTER, Fit, fit_head
+from hf_resnet.head.fit import DEFAULT_REGULARIZATION, NO_MATTER, PATH, Fit, fit_head
 from hf_resnet.head.folds import folds_of
-
-REPOSITORY = Path(__file__).parents[1]
 
 
 def keys(count: int) -> np.ndarray:
@@ -205,6 +201,7 @@ def test_labels_at_random_call_for_a_strong_penalty_and_clear_ones_for_a_weak_on
 def test_the_search_ends_where_nothing_is_left_to_gain() -> None:
     fit = fitted(*clusters((60, 60), apart=50.0))
     assert min(score.log_loss for score in fit.cross_validation) < NO_MATTER
+    assert fit.cross_validation[-1].regularization > PATH[-1]
     assert np.isfinite(fit.weight_KD).all()
 
 
@@ -224,18 +221,23 @@ def test_the_chosen_strength_does_well_on_new_pictures() -> None:
     assert chosen < min(others) + 0.02
 
 
-def test_cross_validation_tells_what_scikit_learn_would() -> None:
-    features_NVD, label_N = clusters((50, 50, 50))
+@pytest.mark.parametrize("views", [1, 3])
+def test_cross_validation_tells_what_scikit_learn_would(views: int) -> None:
+    """It learns from every view, and is tested on the plain pictures alone."""
+    features_NVD, label_N = clusters((50, 50, 50), views=views)
+    features_NVD[:, 1:] *= 0.5
     fit = fitted(features_NVD, label_N, folds=5)
     fold_N, _ = folds_of(keys(150), label_N, 5, seed=0)
     score = fit.cross_validation[2]
-    flat_ND = features_NVD[:, 0].astype(np.float64)
-    size = np.sqrt(((flat_ND - flat_ND.mean(0)) ** 2).sum(1).mean())
+    flat_NVD = features_NVD.astype(np.float64)
+    size = np.sqrt(((flat_NVD - flat_NVD.mean((0, 1))) ** 2).sum(2).mean())
     losses, right = [], []
     for fold in range(5):
         out = fold_N == fold
-        model = LogisticRegression(C=1 / (score.regularization * (~out).sum()), max_iter=10_000)
-        chance = model.fit(flat_ND[~out] / size, label_N[~out]).predict_proba(flat_ND[out] / size)
+        strength = score.regularization * (~out).sum() * views
+        model = LogisticRegression(C=1 / strength, max_iter=10_000)
+        rows, labels = flat_NVD[~out].reshape(-1, 12), np.repeat(label_N[~out], views)
+        chance = model.fit(rows / size, labels).predict_proba(flat_NVD[out, 0] / size)
         losses += (-np.log(chance[np.arange(len(chance)), label_N[out]])).tolist()
         right += (chance.argmax(1) == label_N[out]).tolist()
     assert score.log_loss == pytest.approx(np.mean(losses), abs=5e-3)
@@ -255,7 +257,7 @@ def test_a_given_strength_is_not_searched_for() -> None:
 
 def test_the_same_data_give_the_same_head_bit_for_bit_on_any_number_of_cores(monkeypatch) -> None:
     features_NVD, label_N = clusters((50, 30, 20), views=2)
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 2000)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 300)
     heads = []
     for threads in (1, 2, 5):
         monkeypatch.setattr(blocks, "thread_count", lambda threads=threads: threads)
@@ -263,6 +265,14 @@ def test_the_same_data_give_the_same_head_bit_for_bit_on_any_number_of_cores(mon
     for other in heads[1:]:
         np.testing.assert_array_equal(heads[0].weight_KD, other.weight_KD)
         np.testing.assert_array_equal(heads[0].bias_K, other.bias_K)
+        assert heads[0].cross_validation == other.cross_validation
+
+
+def test_matrix_products_take_one_thread_each_while_blocks_are_worked_on() -> None:
+    with threadpool_limits(2, user_api="blas"), blocks.threads():
+        assert {
+            each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"
+        } == {1}
 
 
 def test_rows_read_anew_on_every_pass_give_the_same_head_as_rows_held(monkeypatch) -> None:
@@ -317,38 +327,3 @@ def test_labels_must_match_the_features_and_name_every_class() -> None:
 def test_the_facts_are_plain_json() -> None:
     facts = fitted(*clusters((30, 30))).facts()
     assert json.loads(json.dumps(facts)) == facts
-
-
-GROWTH = """
-import resource
-import numpy as np
-from hf_resnet.config import HeadConfig
-from hf_resnet.head import blocks
-from hf_resnet.head.fit import fit_head
-
-blocks.HELD_BYTES, blocks.BLOCK_BYTES = 1 << 20, 1 << 18
-
-class Made:
-    def __init__(self, pictures):
-        self.shape = pictures, 2, 256
-    def read(self, start, stop):
-        random = np.random.default_rng(start)
-        rows = random.standard_normal((stop - start, 2, 256), dtype=np.float32)
-        rows[:, :, 0] += (np.arange(start, stop) % 2)[:, None]
-        return rows
-
-for pictures in (1000, 8000):
-    keys = np.array([b"%032d" % number for number in range(pictures)])
-    labels = np.arange(pictures) % 2
-    fit_head(Made(pictures), keys, labels, classes=2, config=HeadConfig(views=2))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
-
-
-def test_memory_does_not_grow_with_the_number_of_pictures() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", GROWTH], capture_output=True, text=True, cwd=REPOSITORY, check=True
-    )
-    few, many = (int(line) << 10 for line in done.stdout.split())
-    eightfold = 7000 * 2 * 256 * 4  # bytes of features that are more in the second fit
-    assert many - few < eightfold / 3

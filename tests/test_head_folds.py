@@ -37,6 +37,9 @@ def test_every_fold_leaves_every_class_something_to_learn_from(labels, folds, se
 def test_each_class_is_dealt_out_evenly(labels, folds, seed) -> None:
     label_N = np.array(labels)
     fold_N, made = folds_of(keys(list(range(len(labels)))), label_N, folds, seed)
+    if made:
+        count_F = np.bincount(fold_N[fold_N != NEVER], minlength=made)
+        assert count_F.max() - count_F.min() <= 1
     for label in set(labels) if made else ():
         count_F = np.bincount(fold_N[(label_N == label) & (fold_N != NEVER)], minlength=made)
         assert count_F.max() - count_F.min() <= 1

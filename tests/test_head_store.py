@@ -103,7 +103,9 @@ def test_features_of_another_width_are_refused(tmp_path: Path) -> None:
         opened(tmp_path).add(rows(1)[0], np.zeros((1, WIDTH + 1)))
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "other file", "turned bit", "other width"])
+@pytest.mark.parametrize(
+    "damage", ["cut", "empty", "other file", "turned bit", "fewer rows", "other width"]
+)
 def test_a_damaged_chunk_is_dropped_with_a_line_and_the_others_stay(tmp_path, damage):
     stored(tmp_path, (1, 2))
     (path,) = tmp_path.glob("*.npz")
@@ -137,11 +139,20 @@ def test_no_turned_bit_changes_a_feature(tmp_path: Path) -> None:
         np.testing.assert_array_equal(fetched(store, names[held]), features[held])
 
 
+def test_a_large_chunk_that_says_it_is_smaller_is_dropped(tmp_path: Path) -> None:
+    stored(tmp_path, tuple(range(3000)))
+    (path,) = tmp_path.glob("*.npz")
+    path.write_bytes(path.read_bytes().replace(b"(3000, 6)", b"(2999, 6)"))
+    assert not opened(tmp_path).holds(rows(1)[0]).any()
+
+
 def test_a_chunk_that_another_process_dropped_is_not_missed(tmp_path: Path) -> None:
     stored(tmp_path, (1,), (2,))
-    store = opened(tmp_path)
-    next(iter(sorted(tmp_path.glob("*.npz")))).unlink()
+    told: list[str] = []
+    store = opened(tmp_path, told)
+    min(tmp_path.glob("*.npz")).unlink()
     assert store.holds(rows(1, 2)[0]).sum() == 1
+    assert not told
 
 
 def test_half_written_files_do_not_count_and_are_swept_when_old(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_it_is_on_record_where_every_row_came_from(family_folders, tmp_path):
 
 
 @given(st.integers(0, 10_000))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_an_untrained_class_never_wins(seed):
     torch.manual_seed(seed)
     after = change_classes(small(nn.Linear(16, 5)), Surgery(add=("new",)), compute=EXACT).classifier

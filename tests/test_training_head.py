@@ -114,8 +114,12 @@ def test_the_trained_model_opens_again(train, tmp_path, folder):
     assert again.facts == trained.facts
 
 
-def test_every_family_learns(family_folder, train, folder):
-    trained = train(of=open_classifier(str(family_folder)))
+@pytest.mark.parametrize(
+    "family",
+    ["transformers-convnext", "transformers-vit", "timm-mobilenet", "timm-convolution-head"],
+)
+def test_every_kind_of_network_learns(family, family_folders, train, folder):
+    trained = train(of=open_classifier(str(family_folders(family))))
     assert tuple(trained.classifier.labels) == ("blue", "green", "red")
     assert right(trained.classifier, folder) > 0.6
 

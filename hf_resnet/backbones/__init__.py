@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any, Protocol
 
-from hf_resnet.backbones import packaged, reference, timm, transformers
+from hf_resnet.backbones import packaged, reference, scratch, timm, transformers
 from hf_resnet.backbones.network import Network, Opened
 from hf_resnet.config import ModelConfig
 from hf_resnet.errors import ModelError
@@ -32,7 +32,11 @@ class Source(Protocol):
     ) -> None: ...
 
 
-SOURCES: dict[str, Source] = {transformers.NAME: transformers, timm.NAME: timm}
+SOURCES: dict[str, Source] = {
+    transformers.NAME: transformers,
+    timm.NAME: timm,
+    scratch.NAME: scratch,
+}
 
 
 def open_backbone(config: ModelConfig) -> tuple[Opened, Path | None]:
@@ -40,6 +44,8 @@ def open_backbone(config: ModelConfig) -> tuple[Opened, Path | None]:
     found = reference.resolve(config)
     if found.kind == "packaged":
         return packaged.open_package(found.name, random_init=config.random_init), None
+    if found.kind == "scratch":
+        return scratch.open_architecture(found.name), None
     if found.kind == "timm" and config.random_init:
         return timm.open_architecture(found.name), None
     if found.kind == "timm":
@@ -55,12 +61,12 @@ def open_backbone(config: ModelConfig) -> tuple[Opened, Path | None]:
 
 
 def save_backbone(network: Network, labels: Labels, preprocess: Preprocess, folder: Path) -> None:
-    """Write the network into the folder, in the layout of the library it came from."""
+    """Write the network into the folder, in the layout of the source it came from."""
     SOURCES[network.source].save(network, labels, preprocess, folder)
 
 
 def source_of(folder: Path) -> str:
-    """Which library the folder's config.json belongs to."""
+    """Which source the folder's config.json belongs to."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
@@ -75,5 +81,5 @@ def source_of(folder: Path) -> str:
             return name
     raise ModelError(
         f"{folder / 'config.json'} is neither of transformers (model_type) nor of timm "
-        "(architecture); give a model folder of one of them"
+        "(architecture) nor of our own networks (hf_resnet_architecture); give a model folder of one"
     )

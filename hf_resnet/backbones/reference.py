@@ -36,14 +36,15 @@ def resolve(config: ModelConfig) -> Reference:
     """Find the model; a folder on disk comes before a Hub id of the same name."""
     text = config.model_name_or_path
     scheme, colon, name = text.partition(":")
-    if colon and scheme in ("timm", "packaged"):
+    if colon and scheme in ("timm", "packaged", "scratch"):
         return Reference(scheme, name)
     if Path(text).is_dir():
         return Reference("folder", text, Path(text))
     if looks_like_path(text):
         raise ModelError(
             f"no model folder at {text}; give a folder that holds config.json and model.safetensors, "
-            "a Hub id such as microsoft/resnet-50, timm:NAME or packaged:efficientnet-lite0"
+            "a Hub id such as microsoft/resnet-50, timm:NAME, scratch:resnet50 or "
+            "packaged:efficientnet-lite0"
         )
     repo, at, revision = text.partition("@")
     if at and config.model_revision not in (None, revision):

@@ -40,8 +40,8 @@ def run(config: PredictConfig) -> None:
     if seen.total() > MOST_ON_SCREEN:
         more = "" if config.output else "; --output rows.csv writes them all"
         console.print(f"... and {seen.total() - MOST_ON_SCREEN:,} more{more}", highlight=False)
-    told = f"{seen['good']:,} pictures"
-    told += f", {seen['bad']:,} files that could not be used" if seen["bad"] else ""
+    told = _count(seen["good"], "picture")
+    told += f", {_count(seen['bad'], 'file')} that could not be used" if seen["bad"] else ""
     console.print(f"{told}{f'; written to {config.output}' if config.output else ''}")
 
 
@@ -85,3 +85,7 @@ def _with_progress(rows: Iterable[PredictedRow], count: int | None) -> Iterator[
         for row in rows:
             pace.advance(1)
             yield row
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

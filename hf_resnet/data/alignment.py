@@ -12,7 +12,7 @@ import numpy as np
 
 from hf_resnet.data.columns import Columns
 from hf_resnet.data.refusals import translated
-from hf_resnet.data.values import Coded, coded
+from hf_resnet.data.values import Coded, Naming, coded
 from hf_resnet.errors import DataError, did_you_mean, listed
 from hf_resnet.labels import Labels, natural_order
 
@@ -25,7 +25,7 @@ def read_labels(splits: Mapping[str, Columns]) -> tuple[dict[str, Labelled], lis
     notes = []
     for role, columns in splits.items():
         title = columns.place.title
-        codes = _codes(columns) if columns.naming else None
+        codes = _codes(columns, columns.naming) if columns.naming else None
         if codes is not None and not codes.hidden:
             labelled[role] = columns, codes
             notes += _notes(columns, codes) if role == "train" else []
@@ -50,10 +50,8 @@ def _notes(columns: Columns, codes: Coded) -> list[str]:
     return []
 
 
-def _codes(columns: Columns) -> Coded:
+def _codes(columns: Columns, naming: Naming) -> Coded:
     """The labels of all rows; of a stream, only the names: declared, or gathered by reading it."""
-    naming = columns.naming
-    assert naming is not None  # noqa: S101
     column = columns.dataset.select_columns(["label"])
     if not columns.streaming:
         cells = column.with_format("arrow")[:].column("label").to_pylist() if len(column) else []

@@ -74,7 +74,8 @@ def open_sample(name: str, *, streaming: bool = False) -> tuple[dict[str, RawSpl
         except (DataError, HubError) as exc:
             if short not in LOCAL:
                 raise
-            notes.append(f"{name}: not taken from the Hub: {str(exc).partition(chr(59))[0]}")
+            reason, _, _ = str(exc).partition(";")
+            notes.append(f"{name}: not taken from the Hub: {reason}")
     if streaming:
         notes.append(f"{name}: read from this machine, so --streaming changes nothing")
     return LOCAL[short](), notes

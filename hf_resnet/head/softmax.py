@@ -19,7 +19,6 @@ from hf_resnet.head.lbfgs import Place
 LEAVES_NONE = -2
 _CURVATURE_ROWS = 8192
 _DIRECTIONS = 128
-_ROUNDING = 1e-6
 _SHARE = (1e-6, 0.5)
 _BISECTIONS = 24
 
@@ -218,8 +217,6 @@ def curvature_of(rows: StandardRows, weight_N: np.ndarray) -> Curvature:
         basis_DJ = np.linalg.qr(times(basis_DJ.astype(np.float32)))[0]
     moved_DJ = times(basis_DJ.astype(np.float32))
     size_J, turn_JJ = np.linalg.eigh((basis_DJ.T @ moved_DJ + moved_DJ.T @ basis_DJ) / 2)
-    # directions in which nothing varies are known by rounding alone, and would only stir it up
-    told = size_J > _ROUNDING * size_J.max()
-    size_J, directions_DJ = size_J[told], (basis_DJ @ turn_JJ)[:, told]
-    rest = max(0.0, trace / total - size_J.sum()) / max(1, rows.width - len(size_J))
-    return Curvature(directions_DJ, size_J, rest)
+    size_J = size_J.clip(0)
+    rest = max(0.0, trace / total - size_J.sum()) / max(1, rows.width - most)
+    return Curvature(basis_DJ @ turn_JJ, size_J, rest)

@@ -1,0 +1,74 @@
+"""What the documents show is what runs."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hf_resnet.cli import COMMANDS, parse
+
+ROOT = Path(__file__).parent.parent
+SHOWN = [ROOT / "README.md", *sorted((ROOT / "scripts").glob("*.py"))]
+
+
+def blocks(language: str) -> list[str]:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def commands_in(path: Path) -> list[tuple[str, list[str]]]:
+    """Every call of ours that the file shows, as (command, flags)."""
+    text = path.read_text(encoding="utf-8").replace("\\\\\n", "\\\n").replace("\\\n", " ")
+    found = []
+    for line in text.splitlines():
+        match = re.search(r"(?:hf-resnet|scripts/)\s*([a-z]+)(?:\.py)?((?:\s+\S+)+)", line)
+        if match and match[1] in COMMANDS and re.match(r"\s*(hf-resnet|accelerate|python)", line):
+            words = shlex.split(match[2], comments=True)
+            found.append((match[1], words))
+    return found
+
+
+@pytest.mark.parametrize("path", SHOWN, ids=lambda path: path.name)
+def test_every_command_shown_is_a_call_that_parses(path):
+    for name, words in commands_in(path):
+        if "--help" not in words:
+            assert parse(name, words), (name, words)
+
+
+def test_the_documents_do_show_commands():
+    assert {name for path in SHOWN for name, _ in commands_in(path)} >= set(COMMANDS) - {"demo"}
+
+
+def test_every_command_is_in_the_readme():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in COMMANDS:
+        assert re.search(rf"(hf-resnet|scripts/|make) ?{name}", text), name
+
+
+def test_the_map_names_every_room_and_no_other():
+    (block,) = [block for block in blocks("text") if "hf_resnet/" in block]
+    shown = set(re.findall(r"^  ([a-z_]+(?:/|\.py))", block, re.MULTILINE))
+    package = ROOT / "hf_resnet"
+    rooms = {f"{p.name}/" for p in package.iterdir() if p.is_dir() and (p / "__init__.py").exists()}
+    rooms |= {p.name for p in package.glob("*.py") if not p.name.startswith("__")}
+    assert shown == rooms
+
+
+@pytest.mark.slow
+def test_the_python_example_runs_as_it_stands(tmp_path):
+    (code,) = blocks("python")
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"HF_RESNET_CACHE": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"9\d\.\d %", done.stdout)
+    assert (tmp_path / "outputs" / "digits" / "model.safetensors").is_file()
