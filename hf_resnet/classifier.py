@@ -126,7 +126,7 @@ class Classifier:
         return Classifier(network, labels, self.preprocess, facts, self.feature_mean_D)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
-        """Write a model folder that transformers or timm opens without this package."""
+        """Write a model folder; all but scratch networks open in transformers or timm as well."""
         with new_model_folder(folder, overwrite=overwrite) as place:
             self.write(place)
         return Path(folder)
@@ -150,7 +150,7 @@ _LIBRARIES = ("transformers", "timm")
 
 
 def open_classifier(model: str | ModelConfig) -> Classifier:
-    """Open a model folder, a Hub id, timm:NAME or packaged:NAME."""
+    """Open a model folder, a Hub id, timm:NAME, packaged:NAME or scratch:NAME."""
     config = model if isinstance(model, ModelConfig) else ModelConfig(model_name_or_path=model)
     backbone, folder = open_backbone(config)
     labels = Labels(backbone.names)

@@ -36,7 +36,8 @@ straight line. What comes out at the last was never normalised, so the tail does
 
 The surprise: a branch starts as 0, so that an untrained residual net is a shallow one that grows deep
 as it learns. In v1 the weight of its last norm is 0; in v2 a zero norm would be followed by a ReLU,
-which passes no gradient at 0, so there it is the last convolution. A plain net cannot start so.
+which passes no gradient at 0, so there it is the last convolution. Where no shortcut, or an empty
+channel of a padded one, would be left to carry anything, the branch starts with random weights.
 
 He et al. 2015 (arXiv 1512.03385) is v1, He et al. 2016 (1603.05027) v2, Goyal et al. 2017 (1706.02677)
 the zero start. Stride sits on the 3x3 convolution, as in torchvision, timm and transformers; the
@@ -113,7 +114,7 @@ class Architecture:
 
 
 class ResNet(nn.Module):
-    """pixels_BCHW in, logits_BK out. With zero_start every branch begins by adding nothing."""
+    """pixels_BCHW in, logits_BK out. With zero_start the branches begin by adding nothing."""
 
     def __init__(
         self, architecture: Architecture, classes: int = 1000, *, zero_start: bool = True
@@ -133,7 +134,7 @@ class ResNet(nn.Module):
         self.tail = _tail(architecture, channels)
         self.dropout = nn.Dropout(architecture.dropout)
         self.head = nn.Linear(channels, classes)
-        _initialise(self, zero_start=zero_start and architecture.shortcut != "none")
+        _initialise(self, zero_start=zero_start)
 
     def forward(self, pixels_BCHW: Tensor) -> Tensor:
         maps_BCHW = self.stages(self.stem(pixels_BCHW))
@@ -244,13 +245,19 @@ def _conv(inside: int, out: int, kernel: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inside, out, kernel, stride, padding=kernel // 2, bias=False)
 
 
-def _initialise(model: nn.Module, *, zero_start: bool) -> None:
+def _initialise(model: ResNet, *, zero_start: bool) -> None:
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     for module in model.modules():
-        if zero_start and isinstance(module, BlockV1 | BlockV2):
+        if zero_start and isinstance(module, BlockV1 | BlockV2) and _is_carried(module.shortcut):
             nn.init.zeros_(module.branch[-1].get_parameter("weight"))
+
+
+def _is_carried(shortcut: nn.Module | None) -> bool:
+    """Whether every channel gets something from the shortcut. One that is 0 there and in the branch
+    too is held at 0 for good: the ReLU behind it lets no gradient through."""
+    return shortcut is not None and not hasattr(shortcut, "pad")
 
 
 _BLOCKS: dict[int, tuple[Block, tuple[int, ...]]] = {

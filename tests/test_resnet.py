@@ -283,6 +283,20 @@ def test_a_residual_net_starts_with_branches_that_add_nothing_but_can_learn(vers
             assert block_.branch[-1].weight.grad.abs().max() > 0
 
 
+@pytest.mark.parametrize("name", ["resnet14-cifar", "plain14-cifar", "resnet18-32px", "plain18"])
+@pytest.mark.parametrize("version", [1, 2])
+def test_no_channel_is_dead_at_the_start(name, version):
+    torch.manual_seed(0)
+    architecture = dataclasses.replace(named(name), version=version)
+    model = ResNet(architecture, 10).train()
+    model(torch.randn(8, 3, 32, 32)).square().sum().backward()
+    for block in model.modules():
+        if isinstance(block, BlockV1 | BlockV2):
+            gradient = block.branch[-1].weight.grad
+            learning_C = gradient.reshape(len(gradient), -1).any(1)
+            assert learning_C.float().mean() > 0.9
+
+
 def test_a_plain_net_starts_with_something_to_pass_on():
     plain = dataclasses.replace(SMALL, shortcut="none")
     model = ResNet(plain, 3).train()

@@ -100,6 +100,11 @@ def test_each_class_tells_how_its_row_came_about(train):
     assert json.loads(json.dumps(facts.training)) == facts.training
 
 
+def test_what_was_measured_of_the_old_head_is_not_said_of_the_new_one(train, classifier):
+    measured = replace(classifier, facts=classifier.facts.with_(results={"accuracy": 1.0}))
+    assert train(of=measured).classifier.facts.results == {}
+
+
 def test_the_mean_feature_is_kept_for_later_surgery(train, classifier):
     mean_D = train().classifier.feature_mean_D
     assert mean_D is not None

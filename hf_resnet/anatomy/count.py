@@ -149,6 +149,7 @@ def _layers(model: nn.Module, rows: list[Call], blocks: tuple[Block, ...]) -> li
     modules = dict(model.named_modules())
     seen: set[int] = set()
     marked = marks(rows, blocks)
+    layouts: dict[Shape, Layout] = {}
     found: list[Layer] = []
     for row in rows:
         module = modules[row.name]
@@ -158,7 +159,7 @@ def _layers(model: nn.Module, rows: list[Call], blocks: tuple[Block, ...]) -> li
             kind=type(module).__name__,
             input=row.input,
             output=row.output,
-            layout=_layout(module, row.output, found[-1] if found else None),
+            layout=_layout(module, row.output, layouts),
             **_windowed(module, row),
             **_parameters(module, seen),
             multiply_adds=row.own_flops // 2,
@@ -186,15 +187,15 @@ def _parameters(module: nn.Module, seen: set[int]) -> dict[str, Any]:
     }
 
 
-def _layout(module: nn.Module, output: Shape | None, before: Layer | None) -> Layout | None:
-    """Where the channels of a 4-dimensional output are; where the kind does not say, as before."""
+def _layout(module: nn.Module, output: Shape | None, seen: dict[Shape, Layout]) -> Layout | None:
+    """Where the channels of a 4-dimensional output are; where the kind does not say, as seen last."""
     if output is None or len(output) != 4:
         return None
     if isinstance(module, nn.Linear | nn.LayerNorm):
-        return "NHWC"
-    if before is not None and before.output == output and before.layout:
-        return before.layout
-    return "NCHW"
+        seen[output] = "NHWC"
+    elif isinstance(module, nn.Conv2d):
+        seen[output] = "NCHW"
+    return seen.setdefault(output, "NCHW")
 
 
 def _windowed(module: nn.Module, row: Call) -> dict[str, Any]:

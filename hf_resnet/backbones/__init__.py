@@ -8,6 +8,8 @@ import json
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
+
 from hf_resnet.backbones import packaged, reference, scratch, timm, transformers
 from hf_resnet.backbones.network import Network, Opened
 from hf_resnet.config import ModelConfig
@@ -40,7 +42,17 @@ SOURCES: dict[str, Source] = {
 
 
 def open_backbone(config: ModelConfig) -> tuple[Opened, Path | None]:
-    """Open what the config names; with it the folder its files came from, where there is one."""
+    """Open what the config names; with it the folder its files came from, where there is one.
+
+    What has random weights has the same ones each time, so that the processes of one run, and a run
+    that is taken up again, begin alike.
+    """
+    with torch.random.fork_rng(devices=[]):  # leaves the caller's random numbers as they were
+        torch.manual_seed(0)
+        return _opened(config)
+
+
+def _opened(config: ModelConfig) -> tuple[Opened, Path | None]:
     found = reference.resolve(config)
     if found.kind == "packaged":
         return packaged.open_package(found.name, random_init=config.random_init), None

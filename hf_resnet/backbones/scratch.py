@@ -96,7 +96,7 @@ def _architecture(record: dict[str, Any]) -> Architecture:
             f"{_KEY} has exactly the keys {listed(fields)}; missing or unknown: {listed(wrong)} (a "
             "newer hf_resnet may have written it)"
         )
-    values = {
+    values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in record.items()
     }
     return Architecture(**values)
