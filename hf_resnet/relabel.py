@@ -73,23 +73,17 @@ def change_classes(
     shown = _examples_of(classifier, engine, examples, added, bad) if examples else {}
     seen_ND = _features(classifier, engine, samples, bad)[0] if samples else None
     old = OldHead.of(classifier)
-    mean_D = seen_ND.mean(0) if seen_ND is not None else classifier.feature_mean_D
     staying = sorted(index for row in rows for index in row.sources)
-    weights, biases, facts, errors = [], [], [], {}
-    for row in rows:
-        weight_D, bias, fact = _row(old, row, classifier, shown, seen_ND, mean_D, staying)
-        if row.origin == "merged" and seen_ND is not None and len(seen_ND) > 1:
-            errors[row.name] = _merge_error(old, row.sources, staying, seen_ND)
-        weights.append(weight_D)
-        biases.append(bias)
-        facts.append(fact)
+    mean_D = classifier.feature_mean_D if seen_ND is None else seen_ND.mean(0)
+    material = Material(classifier, old, staying, shown, seen_ND, mean_D)
+    made = [material.row(row) for row in rows]
     changed = classifier.with_head(
         Labels(tuple(row.name for row in rows)),
-        torch.stack(weights),
-        torch.stack(biases) if old.has_bias else None,
-        classifier.facts.with_(classes=tuple(facts), results={}),
+        torch.stack([weight_D for weight_D, _, _ in made]),
+        torch.stack([bias for _, bias, _ in made]) if old.has_bias else None,
+        classifier.facts.with_(classes=tuple(fact for _, _, fact in made), results={}),
     )
-    return Relabelled(changed, errors, tuple(bad))
+    return Relabelled(changed, material.merge_errors(rows), tuple(bad))
 
 
 @dataclass(frozen=True)
@@ -111,37 +105,62 @@ class OldHead:
         return features_ND @ self.weight_KD.T + self.bias_K
 
 
-def _row(
-    old: OldHead,
-    row: ClassRow,
-    classifier: Classifier,
-    shown: Mapping[str, Tensor],
-    seen_ND: Tensor | None,
-    mean_D: Tensor | None,
-    staying: list[int],
-) -> tuple[Tensor, Tensor, ClassFact]:
-    names = tuple(classifier.labels.names[index] for index in row.sources)
-    if row.origin == "kept":
-        fact = classifier.facts.classes[row.sources[0]]
-        renamed = () if row.name == fact.name else (fact.name,)
+Made = tuple[Tensor, Tensor, ClassFact]
+
+
+@dataclass(frozen=True)
+class Material:
+    """What new rows are made of: the old head, the rows of it that stay, and features of pictures.
+
+    shown: of each added class's own pictures; seen_ND: of samples; mean_D: of all pictures, where it
+    is known.
+    """
+
+    classifier: Classifier
+    old: OldHead
+    staying: list[int]
+    shown: Mapping[str, Tensor]
+    seen_ND: Tensor | None
+    mean_D: Tensor | None
+
+    def row(self, row: ClassRow) -> Made:
+        """The weights and the bias of a new row, and where they come from."""
+        return {"kept": self.kept, "merged": self.merged, "added": self.added}[row.origin](row)
+
+    def kept(self, row: ClassRow) -> Made:
+        (index,) = row.sources
+        fact = self.classifier.facts.classes[index]
+        sources = fact.sources if row.name == fact.name else (fact.name,)
         origin: Origin = "untrained" if fact.origin == "untrained" else "kept"
-        index = row.sources[0]
-        return (
-            old.weight_KD[index],
-            old.bias_K[index],
-            ClassFact(row.name, origin, renamed or fact.sources, fact.pictures),
-        )
-    if row.origin == "merged":
-        if seen_ND is None:
-            stand_ins_ND, pull = prototypes(old, row.sources), PULL_ON_PROTOTYPES
+        now = ClassFact(row.name, origin, sources, fact.pictures)
+        return self.old.weight_KD[index], self.old.bias_K[index], now
+
+    def merged(self, row: ClassRow) -> Made:
+        if self.seen_ND is None:
+            stand_ins_ND, pull = prototypes(self.old, row.sources), PULL_ON_PROTOTYPES
         else:
-            stand_ins_ND, pull = seen_ND, PULL_ON_PICTURES
-        weight_D, bias = merged_row(old, row.sources, staying, stand_ins_ND, pull=pull)
-        return weight_D, bias, ClassFact(row.name, "merged", names)
-    if row.name in shown:
-        weight_D, bias = imprinted_row(old, shown[row.name], mean_D)
-        return weight_D, bias, ClassFact(row.name, "imprinted", (), len(shown[row.name]))
-    return old.weight_KD.mean(0), old.bias_K.mean(), ClassFact(row.name, "untrained")
+            stand_ins_ND, pull = self.seen_ND, PULL_ON_PICTURES
+        names = tuple(self.classifier.labels.names[index] for index in row.sources)
+        made = merged_row(self.old, row.sources, self.staying, stand_ins_ND, pull=pull)
+        return *made, ClassFact(row.name, "merged", names)
+
+    def added(self, row: ClassRow) -> Made:
+        if row.name in self.shown:
+            own_ND = self.shown[row.name]
+            made = imprinted_row(self.old, own_ND, self.mean_D)
+            return *made, ClassFact(row.name, "imprinted", pictures=len(own_ND))
+        fact = ClassFact(row.name, "untrained")
+        return self.old.weight_KD.mean(0), self.old.bias_K.mean(), fact
+
+    def merge_errors(self, rows: tuple[ClassRow, ...]) -> dict[str, MergeError]:
+        """Measured where there are samples, and other classes to be told apart from."""
+        if self.seen_ND is None or len(self.seen_ND) < 2:
+            return {}
+        return {
+            row.name: _merge_error(self.old, row.sources, self.staying, self.seen_ND)
+            for row in rows
+            if row.origin == "merged" and set(self.staying) - set(row.sources)
+        }
 
 
 def merged_row(

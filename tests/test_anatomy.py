@@ -164,7 +164,7 @@ SHORTCUTS = {
     "transformers-mobilenet": 10,
     "timm-resnet": 4,
     "timm-vgg": 0,
-    "timm-mobilenet": MOBILE,
+    "timm-mobilenet": 7,
     "timm-vit": 2,
     "timm-convolution-head": 8,
 }
@@ -181,6 +181,17 @@ def test_every_sum_with_a_shortcut_is_found(family, family_folders):
         for piece in stage.pieces
     ]
     assert sum(arcs) == SHORTCUTS[family]
+
+
+@pytest.mark.parametrize(
+    ("name", "shortcuts", "projections"),
+    [("resnet50", 16, 4), ("resnet50-v2", 16, 4), ("resnet18", 8, 3), ("plain34", 0, 0)],
+)
+def test_our_own_networks_are_taken_apart_as_well(name, shortcuts, projections):
+    opened, _ = open_backbone(ModelConfig(model_name_or_path=f"scratch:{name}"))
+    blocks = anatomy_of(opened.network, (64, 64)).blocks
+    assert sum(len(block.joins) for block in blocks) == shortcuts
+    assert sum(len(block.projections) for block in blocks) == projections
 
 
 @pytest.mark.parametrize("name", ["resnet50", "resnet50d", "resnetv2_50"])
@@ -413,3 +424,16 @@ def test_the_drawing_is_a_png_or_an_svg(resnet50):
 def test_large_numbers_have_three_digits():
     told = [amount(each) for each in (0, 7, 999, 999_600, 12_845_056, 115_605_504, 4_089_184_256)]
     assert told == ["", "7", "999", "1.00 M", "12.8 M", "116 M", "4.09 G"]
+
+
+def test_adding_learned_positions_is_no_shortcut():
+    class Positions(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.places = nn.Parameter(torch.zeros(1, 3, 8, 8))
+
+        def forward(self, maps_BCHW):
+            return maps_BCHW + self.places
+
+    model = nn.Sequential(Positions(), nn.Flatten(), nn.Linear(192, 5))
+    assert anatomy_of(network(model, 5), (8, 8)).blocks == ()

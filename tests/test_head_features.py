@@ -19,7 +19,8 @@ from hf_resnet.classifier import Classifier, open_classifier
 from hf_resnet.config import ComputeConfig, DataConfig, HeadConfig
 from hf_resnet.data import Split, load_data, pictures
 from hf_resnet.errors import DataError, ModelError, PictureError
-from hf_resnet.head.features import NO_LABEL, Features, extract
+from hf_resnet.head.features import Features, extract
+from hf_resnet.head.share import NO_LABEL
 from hf_resnet.images import open_picture
 from tests.conftest import photo, png
 
@@ -256,15 +257,23 @@ def test_features_that_are_no_numbers_are_an_error_and_are_not_kept(run, classif
     assert run().computed == 11
 
 
-def test_a_damaged_file_of_features_is_said_and_computed_again(run, looks):
+def test_a_damaged_file_of_features_is_said_and_computed_again(run, capsys):
     features = run()
     (chunk,) = features.folder.glob("*.npz")
     chunk.write_bytes(chunk.read_bytes()[:-100])
-    looks.clear()
+    capsys.readouterr()
     again = run()
     assert again.computed == 11
-    assert len(again.notes) == 1 and str(chunk) in again.notes[0]
+    warning, *_ = capsys.readouterr().err.splitlines()
+    assert warning.startswith(f"warning: dropped a damaged file of features, {chunk}")
     np.testing.assert_array_equal(all_of(again), all_of(features))
+
+
+def test_features_that_vanish_while_in_use_are_an_error_in_one_line(run):
+    features = run()
+    next(features.folder.glob("*.npz")).unlink()
+    with pytest.raises(DataError, match=r"went from .*run again"):
+        all_of(features)
 
 
 def test_reading_leaves_no_file_behind(run):

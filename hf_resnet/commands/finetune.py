@@ -10,14 +10,13 @@ from hf_resnet.classifier import Classifier, check_output, new_model_folder, ope
 from hf_resnet.commands.processes import start
 from hf_resnet.commands.recipe import write_recipe
 from hf_resnet.config import FinetuneConfig, PreprocessConfig
-from hf_resnet.data import Data, Split, load_data
+from hf_resnet.data import SPLITS_FILE, Data, Split, load_data
 from hf_resnet.errors import DataError
 from hf_resnet.evaluation.measure import measure
 from hf_resnet.evaluation.measured import Measured
 from hf_resnet.evaluation.report import table, write_report
 from hf_resnet.training.head import Trained, train_head
 
-SPLITS_FILE = "splits.json"
 MOST_BAD = 10
 
 

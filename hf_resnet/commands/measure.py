@@ -7,11 +7,10 @@ from pathlib import Path
 from rich.console import Console
 
 from hf_resnet.classifier import open_classifier
-from hf_resnet.commands.finetune import SPLITS_FILE
 from hf_resnet.commands.processes import start
 from hf_resnet.commands.recipe import data_of
 from hf_resnet.config import DataConfig, MeasureConfig
-from hf_resnet.data import Data, Split, load_data
+from hf_resnet.data import SPLITS_FILE, Data, Split, load_data
 from hf_resnet.errors import DataError
 from hf_resnet.evaluation.measure import measure
 from hf_resnet.evaluation.measured import Measured

@@ -1,5 +1,6 @@
 """hf-resnet relabel: change the classes of a trained classifier."""
 
+import shutil
 from pathlib import Path
 
 from rich.console import Console
@@ -8,7 +9,7 @@ from rich.table import Table
 from hf_resnet.classifier import ClassFact, check_output, new_model_folder, open_classifier
 from hf_resnet.commands.recipe import write_recipe
 from hf_resnet.config import DataConfig, RelabelConfig
-from hf_resnet.data import load_data, pictures
+from hf_resnet.data import SPLITS_FILE, load_data, pictures
 from hf_resnet.errors import ConfigError, LabelError, listed
 from hf_resnet.labels import Labels, Surgery, split_names
 from hf_resnet.relabel import Relabelled, change_classes
@@ -33,6 +34,10 @@ def run(config: RelabelConfig) -> None:
     with new_model_folder(config.output_dir, overwrite=config.overwrite_output_dir) as place:
         changed.classifier.write(place)
         write_recipe(config, place)
+        # what the kept rows learned from is still what must not be measured on
+        splits = Path(config.model.model_name_or_path) / SPLITS_FILE
+        if splits.is_file():
+            shutil.copy(splits, place)
     _show(console, changed, before=len(classifier.labels))
     console.print(f"\nsaved in {config.output_dir}; try it:", highlight=False)
     console.print(f"  hf-resnet predict {config.output_dir} PICTURES", highlight=False)

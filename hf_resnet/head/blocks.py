@@ -123,6 +123,7 @@ def standard_of(
         return total_D
 
     mean_D = sum(in_order(pool, part_of_mean, spans(source)), np.zeros(width))
+    mean_D = mean_D.astype(np.float32).astype(np.float64)  # exactly what rows lose
 
     def part_of_size(span: slice) -> float:
         apart_BVD = source.read(span.start, span.stop) - mean_D
