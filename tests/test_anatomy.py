@@ -437,3 +437,27 @@ def test_adding_learned_positions_is_no_shortcut():
 
     model = nn.Sequential(Positions(), nn.Flatten(), nn.Linear(192, 5))
     assert anatomy_of(network(model, 5), (8, 8)).blocks == ()
+
+
+def test_squeeze_and_excitation_leaves_the_bottleneck_what_it_is():
+    anatomy = anatomy_of(timm_network("seresnet50"), (64, 64))
+    assert anatomy.blocks[1].bottleneck == (256, 64, 256)
+    marked = {layer.name.rsplit(".", 1)[1] for layer in anatomy.layers if layer.mark}
+    assert marked == {"conv1", "conv3"}
+    assert saving(anatomy).ours.parameters == 69_632
+
+
+def test_torchs_own_attention_is_counted_in_full():
+    class Attends(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
+            self.head = nn.Linear(4, 5)
+
+        def forward(self, pixels):
+            tokens = pixels.flatten(2).transpose(1, 2).repeat(1, 1, 2)[:, :, :4]
+            return self.head(self.attention(tokens, tokens, tokens, need_weights=False)[0].mean(1))
+
+    anatomy = anatomy_of(network(Attends(), 5), (4, 4))
+    projections, products = 4 * 16 * 4 * 4, 2 * 16 * 16 * 4
+    assert anatomy.multiply_adds == projections + products + 4 * 5

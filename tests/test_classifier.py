@@ -81,6 +81,13 @@ def test_nothing_pickled_is_written(classifier, tmp_path):
     }
 
 
+def test_what_is_saved_may_be_read_by_whom_other_new_files_may(classifier, tmp_path):
+    (tmp_path / "other").write_text("x")
+    usual = (tmp_path / "other").stat().st_mode
+    folder = classifier.save(tmp_path / "a")
+    assert {path.stat().st_mode for path in folder.rglob("*") if path.is_file()} == {usual}
+
+
 def test_a_folder_of_a_later_format_says_so(classifier, tmp_path):
     folder = classifier.save(tmp_path / "a")
     path = folder / "hf_resnet.json"

@@ -50,21 +50,26 @@ def test_every_batch_norm_behind_a_convolution_is_folded(family_folders):
         assert not has_norms(lighter), family
 
 
-def test_a_convolution_that_feeds_two_layers_is_not_folded():
+def test_a_convolution_that_feeds_two_layers_is_left_and_the_others_are_folded():
     class Fork(nn.Module):
         def __init__(self):
             super().__init__()
+            self.first = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3))
             self.conv = nn.Conv2d(3, 4, 3)
             self.norm = nn.BatchNorm2d(4)
             self.other = nn.Conv2d(4, 4, 1)
             self.fc = nn.Linear(4, 5)
 
         def forward(self, x):
-            x = self.conv(x)
+            x = self.conv(self.first(x))
             return self.fc((self.norm(x) + self.other(x)).mean((2, 3)))
 
     network = Network(lively(Fork()), source="timm", head_name="fc")
-    assert folded(network, torch.randn(1, 3, 8, 8)) is network
+    pixels_BCHW = torch.randn(2, 3, 8, 8)
+    lighter = folded(network, pixels_BCHW[:1])
+    assert (norms(network), norms(lighter)) == (2, 1)
+    with torch.no_grad():
+        torch.testing.assert_close(lighter(pixels_BCHW), network(pixels_BCHW))
 
 
 def test_a_network_that_would_answer_otherwise_is_given_back_unfolded():

@@ -10,9 +10,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from hf_resnet.config import HeadConfig
 from hf_resnet.errors import DataError
 from hf_resnet.head import blocks
-from hf_resnet.head.blocks import InMemory
-from hf_resnet.head.fit import DEFAULT_REGULARIZATION, NO_MATTER, PATH, Fit, fit_head
+from hf_resnet.head.fit import DEFAULT_REGULARIZATION, Fit, fit_head
 from hf_resnet.head.folds import folds_of
+from hf_resnet.head.strength import NO_MATTER, PATH
 
 
 def keys(count: int) -> np.ndarray:
@@ -29,6 +29,16 @@ def clusters(
     spread_D = np.geomspace(3, 0.1, width)
     noise = random.normal(size=(len(label_N), views, width)) * spread_D
     return (centre_KD[label_N][:, None] * spread_D + noise + 5).astype(np.float32), label_N
+
+
+class InMemory:
+    """A source of features that are at hand."""
+
+    def __init__(self, features_NVD: np.ndarray) -> None:
+        self.features_NVD, self.shape = features_NVD, features_NVD.shape
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        return self.features_NVD[start:stop].astype(np.float32)
 
 
 def fitted(features_NVD: np.ndarray, label_N: np.ndarray, **options) -> Fit:
@@ -304,7 +314,7 @@ def test_views_of_one_picture_count_as_one_picture() -> None:
 def test_many_classes_are_fitted_fold_by_fold_to_the_same_end(monkeypatch) -> None:
     features_NVD, label_N = clusters((12,) * 6)
     together = fitted(features_NVD, label_N)
-    monkeypatch.setattr("hf_resnet.head.fit._MOST_COLUMNS", 6)
+    monkeypatch.setattr("hf_resnet.head.strength.MOST_COLUMNS", 6)
     alone = fitted(features_NVD, label_N)
     assert alone.regularization == together.regularization
     for one, other in zip(alone.cross_validation, together.cross_validation, strict=True):

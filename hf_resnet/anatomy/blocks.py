@@ -24,7 +24,8 @@ class Block:
 
     joins: after how many of its layers each sum comes; none where there is no shortcut.
 
-    projections are the parts that the shortcuts lead through; bottleneck: (channels in, squeezed, out)
+    projections are the parts that the shortcuts lead through, convolutions those on the way past
+    them; bottleneck: (channels in, squeezed, out)
     where the block squeezes, else None.
     """
 
@@ -32,6 +33,7 @@ class Block:
     kind: str
     joins: tuple[int, ...]
     projections: tuple[str, ...]
+    convolutions: tuple[str, ...]
     bottleneck: tuple[int, int, int] | None
 
     def holds(self, name: str) -> bool:
@@ -57,12 +59,14 @@ def blocks_of(rows: Sequence[Call], calls: Sequence[Call]) -> tuple[Block, ...]:
         own = [row for row in rows if within(row.name, call.name)]
         adds = sorted(when for each in inside for when in each.adds)
         projections = tuple(name for each in inside for name in each.shortcuts)
+        ways = _convolutions([row for row in own if not _under(row, projections)])
         block = Block(
             name=call.name,
             kind=type(call.module).__name__,
             joins=tuple(sum(row.number < when for row in own) for when in adds),
             projections=projections,
-            bottleneck=_bottleneck([row for row in own if not _under(row, projections)]),
+            convolutions=tuple(row.name for row in ways),
+            bottleneck=_bottleneck(ways),
         )
         found[call.name] = block
     kinds = {type(call.module) for call in adding if call.name in found}
@@ -70,7 +74,7 @@ def blocks_of(rows: Sequence[Call], calls: Sequence[Call]) -> tuple[Block, ...]:
         if type(call.module) in kinds and not any(
             within(call.name, name) or within(name, call.name) for name in found
         ):
-            found[call.name] = Block(call.name, type(call.module).__name__, (), (), None)
+            found[call.name] = Block(call.name, type(call.module).__name__, (), (), (), None)
     order = {row.name: index for index, row in enumerate(rows)}
     starts = {
         name: min(index for each, index in order.items() if within(each, name)) for name in found
@@ -93,8 +97,7 @@ def marks(rows: Sequence[Call], blocks: Sequence[Block]) -> dict[int, Mark]:
     return found
 
 
-def _bottleneck(rows: Sequence[Call]) -> tuple[int, int, int] | None:
-    ways = _convolutions(rows)
+def _bottleneck(ways: Sequence[Call]) -> tuple[int, int, int] | None:
     if len(ways) < 3 or not (_is_point(ways[0]) and _is_point(ways[-1])):
         return None
     if all(map(_is_point, ways[1:-1])):

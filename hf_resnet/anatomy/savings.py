@@ -98,11 +98,7 @@ def _told(cost: Cost) -> str:
 
 def _convolutions(anatomy: Anatomy, block: Block) -> tuple[Layer, ...]:
     """Those on the way through the block, without its shortcut."""
-    return tuple(
-        layer
-        for layer in anatomy.layers
-        if layer.block == block.name and layer.window and layer.parameters and not layer.on_shortcut
-    )
+    return tuple(layer for layer in anatomy.layers if layer.name in block.convolutions)
 
 
 def _ours(anatomy: Anatomy, block: Block) -> Cost:
