@@ -59,7 +59,7 @@ class Network(nn.Module):
             logits_BK = self(pixels_BCHW)
         finally:
             hook.remove()
-        if len(caught) != 1 or not torch.equal(caught[0][1], logits_BK):
+        if len(caught) != 1 or not _same(caught[0][1], logits_BK):
             raise ModelError(
                 f"the layer {self.head_name!r} is not the whole of this network's classifier (it may "
                 "have several, or change what the layer gives); choose a network with a single one"
@@ -105,6 +105,11 @@ class Network(nn.Module):
         copied = copy.deepcopy(self)
         copied.model.set_submodule(self.head_name, new)
         return copied
+
+
+def _same(first: Tensor, second: Tensor) -> bool:
+    """Equal, and broken in the same places where a network gives numbers that are none."""
+    return torch.equal(first.nan_to_num(), second.nan_to_num())
 
 
 def _layer_like(old: nn.Linear | nn.Conv2d, classes: int) -> nn.Linear | nn.Conv2d:

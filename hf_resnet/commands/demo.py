@@ -39,14 +39,14 @@ PLANS = {
         "packaged:efficientnet-lite0",
         "sample:cifar10",
         "frog",
-        ("--max_train_samples", "2000", "--max_eval_samples", "500"),
+        ("--max_train_samples", "2000", "--max_eval_samples", "500", "--preprocess_mode", "squash"),
     ),
     "digits": Plan(
         "neither the Hub nor npm can be reached, and these need nothing",
         "packaged:efficientnet-lite0",
         "sample:digits",
         "7",
-        ("--max_eval_samples", "500"),
+        ("--max_eval_samples", "500", "--preprocess_mode", "squash"),
     ),
 }
 

@@ -19,7 +19,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 HELD_BYTES = 64 << 20
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 4 << 20
 _MOST_THREADS = 16
 
 T = TypeVar("T")
@@ -34,21 +34,6 @@ class Source(Protocol):
     def read(self, start: int, stop: int) -> np.ndarray:
         """features_BVD of the pictures from start to stop, float32, the caller's to change."""
         ...
-
-
-@dataclass(frozen=True)
-class InMemory:
-    """A source for features that are at hand already."""
-
-    features_NVD: np.ndarray
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        pictures, views, width = self.features_NVD.shape
-        return pictures, views, width
-
-    def read(self, start: int, stop: int) -> np.ndarray:
-        return self.features_NVD[start:stop].astype(np.float32)
 
 
 @dataclass(frozen=True)
