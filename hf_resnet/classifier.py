@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -88,6 +89,9 @@ class Classifier:
                 "names; each row needs one name"
             )
 
+    def __repr__(self) -> str:
+        return f"Classifier({self.facts.base_model!r}, {len(self.labels)} classes)"
+
     def __call__(
         self, pictures: Picture | Sequence[Picture], *, top_k: int = 5
     ) -> list[Prediction] | list[list[Prediction]]:
@@ -97,6 +101,8 @@ class Classifier:
         return self._answers(pictures, top_k)
 
     def _answers(self, pictures: Sequence[Picture], top_k: int) -> list[list[Prediction]]:
+        if not pictures:
+            return []
         pixels_BCHW = np.stack([self.preprocess(opened(picture)) for picture in pictures])
         pixels = torch.from_numpy(pixels_BCHW).to(self.network.head.weight.device)
         with torch.inference_mode():
@@ -218,6 +224,14 @@ def check_output(folder: str | Path, *, overwrite: bool) -> Path:
                 f"--output_dir {folder} already holds a model; name a new folder, or add "
                 "--overwrite_output_dir to replace it"
             )
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place.parent):
+            pass
+    except OSError as exc:
+        raise ConfigError(
+            f"--output_dir {folder} cannot be written: {exc.strerror}; name another place"
+        ) from exc
     return place
 
 
@@ -225,7 +239,6 @@ def check_output(folder: str | Path, *, overwrite: bool) -> Path:
 def new_model_folder(folder: str | Path, *, overwrite: bool) -> Iterator[Path]:
     """A folder to write in, which takes its name only when all of it is written."""
     place = check_output(folder, overwrite=overwrite)
-    place.parent.mkdir(parents=True, exist_ok=True)
     fresh = place.with_name(f".{place.name}.new-{os.getpid()}")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()

@@ -109,6 +109,7 @@ def help_text(name: str) -> str:
     import tyro
 
     out = io.StringIO()
+    os.environ["COLUMNS"] = "88"  # the layout that was looked at, on screens of any width
     with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
         tyro.cli(COMMANDS[name], prog=f"hf-resnet {name}", args=["--help"], use_underscores=True)
     text = out.getvalue().replace("{None}|", "").replace("{None,", "{")
@@ -124,7 +125,8 @@ def parse(name: str, argv: Sequence[str]) -> Any:
     cls = COMMANDS[name]
     kinds = flags_of(cls)
     words, recipe = _without_recipe(argv)
-    given = _checked([*_recipe_flags(recipe, kinds, name), *words], kinds, name)
+    words = _gathered(_checked(words, kinds, name), kinds)
+    given = [*_checked(_recipe_flags(recipe, kinds, name), kinds, name), *words]
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
@@ -159,6 +161,22 @@ def _checked(words: list[str], kinds: dict[str, Any], command: str) -> list[str]
         else:
             checked.append(word)
     return checked
+
+
+def _gathered(words: list[str], kinds: dict[str, Any]) -> list[str]:
+    """A list's flag that is given several times means all of its values: --merge a=b --merge c=d."""
+    lists: dict[str, list[str]] = {}
+    others: list[str] = []
+    current = others
+    for word in words:
+        flag, equals, value = word.removeprefix("--").partition("=")
+        if word.startswith("--") and kinds.get(flag) == tuple[str, ...]:
+            current = lists.setdefault(flag, [])
+            current += [value] if equals else []
+        else:
+            current = others if word.startswith("--") else current
+            current.append(word)
+    return [*others, *(each for flag, values in lists.items() for each in (f"--{flag}", *values))]
 
 
 def _checked_flag(word: str, kinds: dict[str, Any], command: str) -> str:
@@ -262,7 +280,7 @@ def _plain(box: str) -> str:
             word for word in words if word.startswith("--") or (word.isupper() and word != "A")
         ]
         return f"{listed(names)} must be given"
-    return first.rstrip(".")
+    return " ".join([first, *others]).rstrip(".")
 
 
 def _first_line(cls: type[Any]) -> str:
@@ -273,6 +291,8 @@ def _quiet_libraries() -> None:
     """Keep the libraries' own chatter down, and freed memory at hand, before any of them is loaded."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # threads that wait sleep: on a busy machine spinning ones make each pass many times slower
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from hf_resnet.heap import keep_freed_memory
 
     keep_freed_memory()

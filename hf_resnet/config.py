@@ -205,8 +205,8 @@ class MeasureConfig:
 
     compute: OmitArgPrefixes[ComputeConfig] = field(default_factory=ComputeConfig)
     output_dir: str | None = None
-    """Where to write metrics.json and the pictures (default: the report folder of the model folder,
-    or nowhere for a Hub model)."""
+    """Where to write metrics.json and the pictures (default: the report folder of the model folder
+    where it is measured on its own held-out pictures, else nowhere)."""
 
 
 @dataclass(frozen=True, kw_only=True)

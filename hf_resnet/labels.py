@@ -67,6 +67,11 @@ class Labels:
 
     def _unknown(self, text: str) -> str:
         parts = [part.strip() for name in self.names for part in (name, *name.split(","))]
+        holding = [
+            n for n in self.names if re.search(rf"\b{re.escape(_folded(text))}\b", _folded(n))
+        ]
+        if holding and _folded(text):
+            return f"no class is called just {text!r}; there are {listed(holding)}"
         hint = did_you_mean(text, parts) or f"; the classes are {listed(self.names)}"
         return f"no class is called {text!r}{hint}"
 

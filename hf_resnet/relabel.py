@@ -13,7 +13,7 @@ imprinted  An added class with pictures points from the mean feature of all pict
            feature of its own, as long as a trained row is on average. Its bias is set by
            leave-one-out: of its own pictures, each left out in turn, four in five win.
 untrained  An added class without pictures gets the mean of the old rows, whose logit is never above
-           all others: it wins nothing until it is taught.
+           all others, less 10: it wins nothing, and takes nothing from the others, until it is taught.
 """
 
 from collections.abc import Mapping
@@ -33,6 +33,7 @@ from hf_resnet.labels import ClassRow, Labels, Surgery, compile_rows
 PROTOTYPE_CONFIDENCE = 0.8
 MOST_PROTOTYPES = 2000
 LEFT_OUT_THAT_WIN = 0.8
+BELOW_ALL = 10.0
 # how hard a merged row is held near its members' mean row: prototypes are trusted less than pictures
 PULL_ON_PROTOTYPES, PULL_ON_PICTURES = 3.0, 0.1
 
@@ -53,6 +54,9 @@ class Relabelled:
 
     classifier: Classifier
     merge_errors: Mapping[str, MergeError] = field(default_factory=dict)
+    recognised: Mapping[str, float] = field(default_factory=dict)
+    """The share of each added class's own pictures that the new classifier gives its name."""
+
     bad: tuple[BadPicture, ...] = ()
 
 
@@ -83,7 +87,8 @@ def change_classes(
         torch.stack([bias for _, bias, _ in made]) if old.has_bias else None,
         classifier.facts.with_(classes=tuple(fact for _, _, fact in made), results={}),
     )
-    return Relabelled(changed, material.merge_errors(rows), tuple(bad))
+    recognised = {name: _recognised(changed, name, own_ND) for name, own_ND in shown.items()}
+    return Relabelled(changed, material.merge_errors(rows), recognised, tuple(bad))
 
 
 @dataclass(frozen=True)
@@ -150,7 +155,8 @@ class Material:
             made = imprinted_row(self.old, own_ND, self.mean_D)
             return *made, ClassFact(row.name, "imprinted", pictures=len(own_ND))
         fact = ClassFact(row.name, "untrained")
-        return self.old.weight_KD.mean(0), self.old.bias_K.mean(), fact
+        bias = self.old.bias_K.mean() - BELOW_ALL if self.old.has_bias else torch.zeros(())
+        return self.old.weight_KD.mean(0), bias, fact
 
     def merge_errors(self, rows: tuple[ClassRow, ...]) -> dict[str, MergeError]:
         """Measured where there are samples, and other classes to be told apart from."""
@@ -310,6 +316,11 @@ def _features(
     if not found:
         raise LabelError(f"{split.name} holds no usable picture; the first one: {_first(bad)}")
     return torch.cat(found), labels
+
+
+def _recognised(classifier: Classifier, name: str, own_ND: Tensor) -> float:
+    answers_N = OldHead.of(classifier).logits(own_ND).argmax(1)
+    return float((answers_N == classifier.labels.index(name)).float().mean())
 
 
 def _first(bad: list[BadPicture]) -> str:

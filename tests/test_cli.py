@@ -167,3 +167,17 @@ def test_the_traceback_is_shown_when_asked_for():
 
     with pytest.raises(ModelError):
         main(["predict", "./nowhere", __file__, "--traceback"])
+
+
+def test_a_lists_flag_given_several_times_means_all_of_its_values(tmp_path):
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("keep: [from the recipe]\n")
+    flags = ["--merge", "a=b,c", "--keep", "x", "--merge=d=e,f", "--keep", "y", "z"]
+    config = parse("relabel", ["--config", str(recipe), *NEEDED["relabel"], *flags])
+    assert config.merge == ("a=b,c", "d=e,f")
+    assert config.keep == ("x", "y", "z")
+
+
+def test_help_is_laid_out_the_same_on_any_screen(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    assert max(map(len, help_text("finetune").splitlines())) <= 88

@@ -163,13 +163,17 @@ def test_relabel_changes_the_classes_and_says_where_each_came_from(taught, tmp_p
 def test_relabel_takes_a_yaml_file_and_a_list_of_names_as_well(taught, tmp_path):
     surgery = tmp_path / "surgery.yaml"
     surgery.write_text(yaml.safe_dump({"drop": [3], "merge": {"round": ["0", 8]}, "add": ["x"]}))
+    texts = tmp_path / "texts.yaml"
+    texts.write_text(yaml.safe_dump({"keep": "2,3", "merge": "round=0,8", "rename": "4=d,5=e"}))
     names = tmp_path / "names.txt"
     names.write_text("7\n1\n\nx\n")
     call = ["relabel", "--model_name_or_path", str(taught), "--output_dir"]
     assert main([*call, str(tmp_path / "a"), "--surgery", str(surgery)]) == 0
     assert main([*call, str(tmp_path / "b"), "--labels", str(names)]) == 0
-    found = [open_classifier(str(tmp_path / name)).labels.names for name in "ab"]
-    assert found == [("round", "1", "2", "4", "5", "6", "7", "9", "x"), ("7", "1", "x")]
+    assert main([*call, str(tmp_path / "c"), "--surgery", str(texts)]) == 0
+    found = [open_classifier(str(tmp_path / name)).labels.names for name in "abc"]
+    assert found[0] == ("round", "1", "2", "4", "5", "6", "7", "9", "x")
+    assert found[1:] == [("7", "1", "x"), ("round", "2", "3", "d", "e")]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +202,34 @@ def test_relabel_that_cannot_be_is_one_line_and_writes_nothing(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_class_added_with_photos_is_answered(taught, tmp_path):
+def test_an_untrained_class_takes_nothing_from_the_others(taught, tmp_path):
+    call = ["relabel", "--model_name_or_path", str(taught), "--output_dir", str(tmp_path / "more")]
+    assert main([*call, "--add", "x"]) == 0
+    answers = open_classifier(str(tmp_path / "more"))(photo(3), top_k=11)
+    assert answers[-1].label == "x" or answers[-1].probability < 1e-3
+    assert next(each for each in answers if each.label == "x").probability < 1e-3
+
+
+def test_measuring_on_other_pictures_leaves_the_models_own_report(taught):
+    before = (taught / "report" / "metrics.json").read_text()
+    assert main(["measure", "--model_name_or_path", str(taught), "--split", "train"]) == 0
+    assert (taught / "report" / "metrics.json").read_text() == before
+
+
+@pytest.mark.parametrize("command", ["finetune", "relabel"])
+def test_an_output_that_cannot_be_made_is_told_before_any_work(command, tmp_path, capsys):
+    (tmp_path / "file").write_text("x")
+    output = ["--output_dir", str(tmp_path / "file" / "model")]
+    assert main([command, "--model_name_or_path", "nothing-is-opened", *output]) == 1
+    assert "cannot be written: " in capsys.readouterr().err
+
+
+def test_a_mistyped_model_folder_gets_the_nearest_offered(taught, capsys):
+    assert main(["predict", f"{taught.parent}/digts", str(taught)]) == 1
+    assert "; did you mean digits?" in capsys.readouterr().err
+
+
+def test_a_class_added_with_photos_is_answered(taught, tmp_path, capsys):
     for number in range(6):
         place = tmp_path / "new" / "photo"
         place.mkdir(parents=True, exist_ok=True)
@@ -206,6 +237,7 @@ def test_a_class_added_with_photos_is_answered(taught, tmp_path):
     call = ["relabel", "--model_name_or_path", str(taught), "--output_dir", str(tmp_path / "more")]
     assert main([*call, "--add", "photo", "--add_dir", str(tmp_path / "new")]) == 0
     assert open_classifier(str(tmp_path / "more"))(photo(99))[0].label == "photo"
+    assert "of its own pictures are recognised" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from typing import Any
 
 from hf_resnet.backbones import timm
 from hf_resnet.backbones.network import Opened
-from hf_resnet.errors import ModelError, did_you_mean
+from hf_resnet.errors import ModelError, listed
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,7 @@ def open_package(name: str, *, random_init: bool = False) -> Opened:
     """Open the weights of an installed package."""
     package = PACKAGES.get(name)
     if package is None:
-        raise ModelError(
-            f"no packaged weights are called {name!r}{did_you_mean(name, PACKAGES)}; "
-            f"there are {', '.join(PACKAGES)}"
-        )
+        raise ModelError(f"no packaged weights are called {name!r}; there are {listed(PACKAGES)}")
     if random_init:
         return timm.open_architecture(package.architecture)
     tensors = _read(package, name)

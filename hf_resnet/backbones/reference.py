@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hf_resnet.config import ModelConfig
-from hf_resnet.errors import HubError, ModelError
+from hf_resnet.errors import HubError, ModelError, did_you_mean
 
 _PATTERNS = (
     "config.json",
@@ -41,8 +41,9 @@ def resolve(config: ModelConfig) -> Reference:
     if Path(text).is_dir():
         return Reference("folder", text, Path(text))
     if looks_like_path(text):
+        near = did_you_mean(Path(text).name, _names_beside(Path(text)))
         raise ModelError(
-            f"no model folder at {text}; give a folder that holds config.json and model.safetensors, "
+            f"no model folder at {text}{near}; give a folder with config.json and model.safetensors, "
             "a Hub id such as microsoft/resnet-50, timm:NAME, scratch:resnet50 or "
             "packaged:efficientnet-lite0"
         )
@@ -56,7 +57,16 @@ def resolve(config: ModelConfig) -> Reference:
 
 def looks_like_path(text: str) -> bool:
     """Whether this can only be meant as a place on disk, since no Hub id is written so."""
-    return text.startswith(("/", "./", "../", "~", ".")) or text.count("/") > 1 or "\\" in text
+    if text.startswith(("/", "~", ".")) or text.count("/") > 1 or "\\" in text:
+        return True
+    return "/" in text and Path(text).parent.is_dir()
+
+
+def _names_beside(path: Path) -> list[str]:
+    try:
+        return [each.name for each in path.parent.iterdir() if each.is_dir()]
+    except OSError:
+        return []
 
 
 def fetch(repo: str, revision: str, *, code: bool = False, weights: bool = True) -> Path:

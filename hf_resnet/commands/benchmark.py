@@ -75,7 +75,10 @@ def one_side(side: str, task: Task) -> Outcome:
         side,
         json.dumps(dataclasses.asdict(task)),
     ]
-    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
+    environment = dict(os.environ)
+    if side == "plain":  # what our command line sets, a person's own script does not
+        environment.pop("OMP_WAIT_POLICY", None)
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False, env=environment)
     if done.returncode:
         raise HfResnetError(f"the {side} side did not end well; its own message stands above")
     return Outcome(**json.loads(done.stdout.splitlines()[-1]))

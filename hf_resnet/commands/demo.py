@@ -55,7 +55,8 @@ def run(config: DemoConfig) -> None:
     """Choose a plan, run the training script by `accelerate launch`, say what to do next."""
     console = Console(soft_wrap=True, highlight=False)
     plan = PLANS[config.plan] if config.plan else choose()
-    console.print(f"{plan.model} learns {plan.dataset}, since {plan.why}.\n")
+    why = "as asked" if config.plan else f"since {plan.why}"
+    console.print(f"{plan.model} learns {plan.dataset}, {why}.\n")
     command = command_of(plan, config.output_dir)
     console.print(f"  {shlex.join(command)}\n", style="bold")
     if subprocess.run(

@@ -26,7 +26,9 @@ def run(config: MeasureConfig) -> None:
     classifier = open_classifier(config.model)
     measured = measure(classifier, split, config.compute, accelerator)
     measured = replace(measured, notes=(*measured.notes, *_learned_from(measured, folder)))
-    report = config.output_dir or (str(folder / "report") if folder.is_dir() else None)
+    # the model's own report stays that of its own held-out pictures
+    own = folder.is_dir() and config.data == DataConfig() and config.split is None
+    report = config.output_dir or (str(folder / "report") if own else None)
     problems: tuple[str, ...] = ()
     if accelerator.is_main_process and report:
         problems = write_report(measured, split, report)

@@ -1,5 +1,6 @@
 """hf-resnet predict: say what pictures are, on screen and in a file."""
 
+import os
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ MOST_ON_SCREEN = 50
 
 def run(config: PredictConfig) -> None:
     """Open the model, look at every picture, print a line for each, and write them if asked to."""
+    if os.environ.get("RANK", "0") != "0":
+        return  # of several processes, one answers
     if config.output and Path(config.output).suffix not in SUFFIXES:
         raise ConfigError(f"--output ends in {listed(SUFFIXES, last='or')}; got {config.output}")
     console = Console(soft_wrap=True)

@@ -1,9 +1,12 @@
 """hf-resnet relabel: change the classes of a trained classifier."""
 
 import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from hf_resnet.classifier import ClassFact, check_output, new_model_folder, open_classifier
@@ -38,7 +41,7 @@ def run(config: RelabelConfig) -> None:
         splits = Path(config.model.model_name_or_path) / SPLITS_FILE
         if splits.is_file():
             shutil.copy(splits, place)
-    _show(console, changed, before=len(classifier.labels))
+    _show(console, changed, classifier.labels)
     console.print(f"\nsaved in {config.output_dir}; try it:", highlight=False)
     console.print(f"  hf-resnet predict {config.output_dir} PICTURES", highlight=False)
 
@@ -48,11 +51,8 @@ def surgery_of(config: RelabelConfig, labels: Labels) -> Surgery:
     flags = {
         "keep": _names(config.keep, labels),
         "drop": _names(config.drop, labels),
-        "rename": dict(_assigned(text, "rename") for text in config.rename),
-        "merge": {
-            new: split_names(members, labels)
-            for new, members in (_assigned(text, "merge") for text in config.merge)
-        },
+        "rename": _renames(config.rename),
+        "merge": _merges(config.merge, labels),
         "add": _names(config.add, ()),
     }
     given = [name for name, value in flags.items() if value]
@@ -84,14 +84,48 @@ def _surgery_of_yaml(path: str, labels: Labels) -> Surgery:
         for key, value in content.items()
         if key in ("keep", "drop", "add", "labels")
     }
-    rename = {str(old): str(new) for old, new in (content.get("rename") or {}).items()}
-    merge = {
-        str(new): tuple(map(str, each))
-        if isinstance(each, list)
-        else split_names(str(each), labels)
-        for new, each in (content.get("merge") or {}).items()
+    return Surgery(
+        **lists,
+        rename=_renames(content.get("rename") or ()),
+        merge=_merges(content.get("merge") or (), labels),
+    )
+
+
+Given = Mapping[Any, Any] | Sequence[Any] | str
+"""A mapping as YAML has it, or texts with an equals sign as flags have them."""
+
+
+def _renames(given: Given) -> dict[str, str]:
+    if isinstance(given, Mapping):
+        return {str(old): str(new) for old, new in given.items()}
+    pairs = [pair for text in _texts(given) for pair in _split_pairs(text)]
+    return dict(_assigned(pair, "rename") for pair in pairs)
+
+
+def _split_pairs(text: str) -> list[str]:
+    """'a=b,c=d' -> a=b and c=d; a comma inside a name stays."""
+    pairs: list[str] = []
+    for part in text.split(","):
+        if pairs and ("=" not in part or "=" not in pairs[-1]):
+            pairs[-1] += f",{part}"
+        else:
+            pairs.append(part)
+    return pairs
+
+
+def _merges(given: Given, labels: Labels) -> dict[str, tuple[str, ...]]:
+    if not isinstance(given, Mapping):
+        given = dict(_assigned(text, "merge") for text in _texts(given))
+    return {
+        str(new): tuple(map(str, members))
+        if isinstance(members, list)
+        else split_names(str(members), labels)
+        for new, members in given.items()
     }
-    return Surgery(**lists, rename=rename, merge=merge)
+
+
+def _texts(given: Sequence[Any] | str) -> list[str]:
+    return [given] if isinstance(given, str) else [str(each) for each in given]
 
 
 def _names(texts: tuple[str, ...], known: Labels | tuple[str, ...]) -> tuple[str, ...]:
@@ -115,29 +149,41 @@ def _read(path: str) -> str:
         raise LabelError(f"{path} is not UTF-8 text; save it as UTF-8") from exc
 
 
-def _show(console: Console, changed: Relabelled, *, before: int) -> None:
+def _show(console: Console, changed: Relabelled, old: Labels) -> None:
     facts = changed.classifier.facts.classes
-    table = Table(title=f"{before:,} classes before, {len(facts):,} now", title_justify="left")
+    table = Table(title=f"{len(old):,} classes before, {len(facts):,} now", title_justify="left")
     for column in ("class", "row", "from"):
         table.add_column(column)
-    for fact in facts[:MOST_ROWS]:
-        table.add_row(fact.name, fact.origin, _source(fact))
+    # what changed first: of ImageNet's thousand most are kept
+    listed_first = sorted(facts, key=lambda fact: fact.origin == "kept" and fact.name in old.names)
+    for fact in listed_first[:MOST_ROWS]:
+        table.add_row(escape(fact.name), fact.origin, escape(_source(fact)))
     console.print(table)
     if len(facts) > MOST_ROWS:
         console.print(f"and {len(facts) - MOST_ROWS:,} more; all are in hf_resnet.json")
+    for line in _remarks(changed, old):
+        console.print(line, highlight=False, markup=False)
+
+
+def _remarks(changed: Relabelled, old: Labels) -> Iterator[str]:
+    facts = changed.classifier.facts.classes
+    used = {name for fact in facts for name in (fact.name, *fact.sources)}
+    if gone := [name for name in old if name not in used]:
+        yield f"dropped: {listed(gone)}"
     for name, error in changed.merge_errors.items():
-        console.print(
+        yield (
             f"{name}: its probability is {100 * error.mean:.1f} points from the sum of its members' "
-            f"on average, {100 * error.most:.1f} at most ({error.pictures} pictures)",
-            highlight=False,
+            f"on average, {100 * error.most:.1f} at most ({error.pictures} pictures)"
+        )
+    for name, share in changed.recognised.items():
+        yield (
+            f"{name}: {100 * share:.0f} % of its own pictures are recognised; "
+            "hf-resnet finetune with pictures of all classes teaches it in full"
         )
     for bad in changed.bad:
-        console.print(f"not used: {bad.origin}: {bad.reason}", highlight=False)
+        yield f"not used: {bad.origin}: {bad.reason}"
     if untrained := [fact.name for fact in facts if fact.origin == "untrained"]:
-        console.print(
-            f"not trained yet: {listed(untrained)}; teach with --add_dir, or with hf-resnet finetune",
-            highlight=False,
-        )
+        yield f"not trained yet: {listed(untrained)}; teach with --add_dir, or hf-resnet finetune"
 
 
 def _source(fact: ClassFact) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hf_resnet.classifier import Prediction
+from hf_resnet.errors import ConfigError
 
 SUFFIXES = (".jsonl", ".csv", ".parquet")
 _ROWS_A_GROUP = 10_000
@@ -28,7 +29,7 @@ class PredictedRow:
     def __str__(self) -> str:
         if self.error:
             return f"{self.file}: not used: {self.error}"
-        return f"{self.file}: " + ", ".join(
+        return f"{self.file}: " + " | ".join(
             f"{each.label} {100 * each.probability:.1f} %" for each in self.found
         )
 
@@ -52,7 +53,12 @@ def writer(path: str | None, top_k: int) -> Iterator[Write]:
         yield lambda row: None
         return
     place = Path(path)
-    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise ConfigError(
+            f"--output {path} cannot be written: {exc.strerror}; name another"
+        ) from exc
     growing = place.with_name(f".{place.name}.part")
     opened = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}[place.suffix]
     try:
