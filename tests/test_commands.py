@@ -224,6 +224,14 @@ def test_an_output_that_cannot_be_made_is_told_before_any_work(command, tmp_path
     assert "cannot be written: " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("family", ["timm-vit", "transformers-vit"])
+def test_a_picture_size_that_the_network_cannot_take_is_told(
+    family, family_folders, tmp_path, capsys
+):
+    assert finetune(family_folders(family), tmp_path / "m", "--image_size", "100") == 1
+    assert "does not take pictures of 100x100 pixels" in capsys.readouterr().err
+
+
 def test_a_mistyped_model_folder_gets_the_nearest_offered(taught, capsys):
     assert main(["predict", f"{taught.parent}/digts", str(taught)]) == 1
     assert "; did you mean digits?" in capsys.readouterr().err

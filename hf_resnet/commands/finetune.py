@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from rich.console import Console
 
 from hf_resnet.classifier import Classifier, check_output, new_model_folder, open_classifier
@@ -11,7 +12,7 @@ from hf_resnet.commands.processes import start
 from hf_resnet.commands.recipe import write_recipe
 from hf_resnet.config import FinetuneConfig, PreprocessConfig
 from hf_resnet.data import SPLITS_FILE, Data, Split, load_data
-from hf_resnet.errors import DataError
+from hf_resnet.errors import DataError, ModelError
 from hf_resnet.evaluation.measure import measure
 from hf_resnet.evaluation.measured import Measured
 from hf_resnet.evaluation.report import table, write_report
@@ -80,6 +81,15 @@ def with_preprocess(classifier: Classifier, config: PreprocessConfig) -> Classif
     changed = classifier.preprocess.with_changes(
         image_size=config.image_size, mode=config.preprocess_mode
     )
+    own = classifier.preprocess.size
+    with torch.no_grad():
+        try:
+            classifier.network(torch.zeros(1, 3, *changed.size))
+        except (AssertionError, RuntimeError, ValueError) as exc:
+            raise ModelError(
+                f"this network does not take pictures of {changed.size[0]}x{changed.size[1]} pixels; "
+                f"it was made for {own[0]}x{own[1]}, so leave out --image_size or take another"
+            ) from exc
     return replace(classifier, preprocess=changed)
 
 
