@@ -20,7 +20,7 @@ SIDES = ("plain", "ours")
 
 def run(config: BenchmarkConfig) -> None:
     """Run both sides in turn, several rounds; print medians, ratios and accuracies; write JSON."""
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
     task = Task(
         model=config.model_name_or_path,
         dataset=config.dataset_name,

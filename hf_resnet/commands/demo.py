@@ -53,7 +53,7 @@ PLANS = {
 
 def run(config: DemoConfig) -> None:
     """Choose a plan, run the training script by `accelerate launch`, say what to do next."""
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
     plan = PLANS[config.plan] if config.plan else choose()
     why = "as asked" if config.plan else f"since {plan.why}"
     console.print(f"{plan.model} learns {plan.dataset}, {why}.\n")

@@ -25,7 +25,9 @@ def run(config: FinetuneConfig) -> None:
     """Read the data, fit the head, measure, save; under `accelerate launch` on all processes."""
     check_output(config.output_dir, overwrite=config.overwrite_output_dir)
     accelerator = start()
-    console = Console(soft_wrap=True, highlight=False, quiet=not accelerator.is_main_process)
+    console = Console(
+        soft_wrap=True, highlight=False, markup=False, quiet=not accelerator.is_main_process
+    )
     data = load_data(config.data, remembered=_earlier(config))
     _tell_data(console, data)
     if data.train is None:

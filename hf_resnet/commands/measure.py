@@ -20,7 +20,9 @@ from hf_resnet.evaluation.report import table, write_report
 def run(config: MeasureConfig) -> None:
     """Open the model, measure it, show the table and write the report."""
     accelerator = start()
-    console = Console(soft_wrap=True, highlight=False, quiet=not accelerator.is_main_process)
+    console = Console(
+        soft_wrap=True, highlight=False, markup=False, quiet=not accelerator.is_main_process
+    )
     folder = Path(config.model.model_name_or_path)
     split = _chosen(_data(config, folder), config)
     classifier = open_classifier(config.model)

@@ -24,7 +24,7 @@ def run(config: PredictConfig) -> None:
         return  # of several processes, one answers
     if config.output and Path(config.output).suffix not in SUFFIXES:
         raise ConfigError(f"--output ends in {listed(SUFFIXES, last='or')}; got {config.output}")
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
     split = pictures(config.inputs, split=config.split, image_column_name=config.image_column_name)
     model = ModelConfig(
         model_name_or_path=config.model_name_or_path, trust_remote_code=config.trust_remote_code

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from hf_resnet.classifier import ClassFact, check_output, new_model_folder, open_classifier
@@ -22,7 +21,7 @@ MOST_ROWS = 40
 
 def run(config: RelabelConfig) -> None:
     """Open the model, change its classes, show where each came from, and save."""
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
     check_output(config.output_dir, overwrite=config.overwrite_output_dir)
     classifier = open_classifier(config.model)
     surgery = surgery_of(config, classifier.labels)
@@ -42,8 +41,8 @@ def run(config: RelabelConfig) -> None:
         if splits.is_file():
             shutil.copy(splits, place)
     _show(console, changed, classifier.labels)
-    console.print(f"\nsaved in {config.output_dir}; try it:", highlight=False)
-    console.print(f"  hf-resnet predict {config.output_dir} PICTURES", highlight=False)
+    console.print(f"\nsaved in {config.output_dir}; try it:")
+    console.print(f"  hf-resnet predict {config.output_dir} PICTURES")
 
 
 def surgery_of(config: RelabelConfig, labels: Labels) -> Surgery:
@@ -157,12 +156,12 @@ def _show(console: Console, changed: Relabelled, old: Labels) -> None:
     # what changed first: of ImageNet's thousand most are kept
     listed_first = sorted(facts, key=lambda fact: fact.origin == "kept" and fact.name in old.names)
     for fact in listed_first[:MOST_ROWS]:
-        table.add_row(escape(fact.name), fact.origin, escape(_source(fact)))
+        table.add_row(fact.name, fact.origin, _source(fact))
     console.print(table)
     if len(facts) > MOST_ROWS:
         console.print(f"and {len(facts) - MOST_ROWS:,} more; all are in hf_resnet.json")
     for line in _remarks(changed, old):
-        console.print(line, highlight=False, markup=False)
+        console.print(line)
 
 
 def _remarks(changed: Relabelled, old: Labels) -> Iterator[str]:
