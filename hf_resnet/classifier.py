@@ -161,19 +161,23 @@ def open_classifier(model: str | ModelConfig) -> Classifier:
     backbone, folder = open_backbone(config)
     labels = Labels(backbone.names)
     stored = _stored_facts(folder) if folder else {}
-    preprocess = backbone.preprocess
-    if "preprocess" in stored:
-        preprocess = Preprocess.from_json(stored["preprocess"])
     origin: Origin = "untrained" if backbone.untrained_head else "pretrained"
-    known = {
-        fact["name"]: ClassFact(**{**fact, "sources": tuple(fact["sources"])})
-        for fact in stored.get("classes", ())
-    }
-    facts = Facts(
-        base_model=stored.get("base_model", config.model_name_or_path),
-        classes=tuple(known.get(name, ClassFact(name, origin)) for name in labels),
-        **{key: stored.get(key, {}) for key in ("training", "data", "results")},
-    )
+    try:
+        preprocess = Preprocess.from_json(stored["preprocess"]) if stored else backbone.preprocess
+        known = {
+            fact["name"]: ClassFact(**{**fact, "sources": tuple(fact["sources"])})
+            for fact in stored.get("classes", ())
+        }
+        facts = Facts(
+            base_model=str(stored.get("base_model", config.model_name_or_path)),
+            classes=tuple(known.get(name, ClassFact(name, origin)) for name in labels),
+            **{key: dict(stored.get(key, {})) for key in ("training", "data", "results")},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, ConfigError, ModelError) as exc:
+        raise ModelError(
+            f"{folder}/{FACTS_FILE} is not as hf_resnet writes it ({type(exc).__name__}: {exc}); "
+            "take the file from where it came"
+        ) from exc
     return Classifier(backbone.network, labels, preprocess, facts, _feature_mean(folder))
 
 

@@ -99,6 +99,28 @@ def test_a_folder_of_a_later_format_says_so(classifier, tmp_path):
         open_classifier(str(folder))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"preprocess": None},
+        {"preprocess": {"mode": "crop"}},
+        {"classes": [{"name": "a"}]},
+        {"classes": 7},
+        {"classes": [["a"]]},
+        {"training": "x"},
+    ],
+)
+def test_facts_that_are_not_as_they_were_written_are_one_clear_line(classifier, tmp_path, change):
+    folder = classifier.save(tmp_path / "a")
+    path = folder / "hf_resnet.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(
+        ModelError, match=r"hf_resnet\.json is not as hf_resnet writes it"
+    ) as caught:
+        open_classifier(str(folder))
+    assert "\n" not in str(caught.value)
+
+
 def test_a_model_is_not_overwritten_unless_asked_for(classifier, tmp_path):
     classifier.save(tmp_path / "a")
     with pytest.raises(ConfigError, match="already holds a model"):

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -222,6 +223,16 @@ def test_an_output_that_cannot_be_made_is_told_before_any_work(command, tmp_path
     output = ["--output_dir", str(tmp_path / "file" / "model")]
     assert main([command, "--model_name_or_path", "nothing-is-opened", *output]) == 1
     assert "cannot be written: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["- a", "a: [", "!!python/name:os.system {}", "seed: {"])
+def test_a_recipe_beside_a_model_is_data_and_never_code(taught, tmp_path, capsys, content):
+    folder = shutil.copytree(taught, tmp_path / "copy")
+    (folder / "recipe.yaml").write_text(content)
+    assert main(["measure", "--model_name_or_path", str(folder)]) == 1
+    said = capsys.readouterr().err
+    assert "is no recipe of hf_resnet's" in said
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize("family", ["timm-vit", "transformers-vit"])

@@ -69,7 +69,10 @@ def _learned_from(measured: Measured, folder: Path) -> list[str]:
     path = folder / SPLITS_FILE
     if not path.is_file():
         return []
-    learned = set(json.loads(path.read_text(encoding="utf-8")).get("train", ()))
+    try:
+        learned = set(json.loads(path.read_text(encoding="utf-8"))["train"])
+    except (ValueError, KeyError, TypeError) as exc:
+        raise DataError(f"{path} is not as hf_resnet writes it; take it from its source") from exc
     count = sum(outcome.key in learned for outcome in measured.outcomes)
     if not count:
         return []

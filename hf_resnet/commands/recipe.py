@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from hf_resnet.config import DataConfig, as_dict
+from hf_resnet.errors import DataError
 
 RECIPE_FILE = "recipe.yaml"
 
@@ -22,7 +23,11 @@ def data_of(folder: Path) -> DataConfig | None:
     path = folder / RECIPE_FILE
     if not path.is_file():
         return None
-    recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
     known = {each.name for each in fields(DataConfig)}
-    found = DataConfig(**{key: value for key, value in recipe.items() if key in known})
+    try:
+        recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = DataConfig(**{key: value for key, value in recipe.items() if key in known})
+    except (yaml.YAMLError, UnicodeDecodeError, AttributeError, TypeError) as exc:
+        place = " ".join(str(exc).split())
+        raise DataError(f"{path} is no recipe of hf_resnet's ({place}); name the data") from exc
     return None if found == DataConfig() else found
