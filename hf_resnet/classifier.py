@@ -5,6 +5,7 @@ new one. `hf_resnet.json` beside the native files holds what those cannot.
 """
 
 import dataclasses
+import glob
 import hashlib
 import json
 import os
@@ -24,7 +25,7 @@ from safetensors.torch import load_file, save_file
 
 from hf_resnet.backbones import Network, open_backbone, save_backbone
 from hf_resnet.config import ModelConfig
-from hf_resnet.errors import ConfigError, ModelError
+from hf_resnet.errors import ConfigError, ModelError, listed
 from hf_resnet.images import as_rgb, decode, open_picture
 from hf_resnet.labels import Labels
 from hf_resnet.preprocess import Preprocess
@@ -32,6 +33,21 @@ from hf_resnet.preprocess import Preprocess
 FACTS_FILE = "hf_resnet.json"
 FEATURE_MEAN_FILE = "feature_mean.safetensors"
 FORMAT = 1
+# all that a model folder of ours may hold; whatever else lies there is a person's, and is not replaced
+OWN_FILES = (
+    "config.json",
+    "model.safetensors",
+    "model-*.safetensors",
+    "model.safetensors.index.json",
+    "preprocessor_config.json",
+    FACTS_FILE,
+    FEATURE_MEAN_FILE,
+    "recipe.yaml",
+    "splits.json",
+    "report/metrics.json",
+    "report/contact_sheet.png",
+    "report/confusion.png",
+)
 
 Picture = Image.Image | bytes | str | Path
 Origin = Literal["pretrained", "kept", "fitted", "imprinted", "merged", "untrained"]
@@ -118,11 +134,27 @@ class Classifier:
         """A hash of everything that decides a picture's features: all but the head."""
         digest = hashlib.blake2b(self.preprocess.fingerprint().encode(), digest_size=16)
         head = (f"model.{self.network.head_name}.weight", f"model.{self.network.head_name}.bias")
+        digest.update(self._architecture().encode())
         for name, tensor in self.network.state_dict().items():
             if name not in head:
                 digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
                 digest.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
         return digest.hexdigest()
+
+    def _architecture(self) -> str:
+        """What the network does with its weights: equal tensors may be put to different use."""
+        head, told = f"model.{self.network.head_name}", []
+        for name, module in self.network.named_modules():
+            if name != head:
+                heads = getattr(module, "num_heads", getattr(module, "num_attention_heads", ""))
+                told.append(f"{name} {type(module).__name__} {module.extra_repr()} {heads}")
+        config = getattr(self.network.model, "config", None)
+        if config is not None:
+            known = config.to_dict()
+            for label in ("id2label", "label2id", "num_labels", "_name_or_path", "architectures"):
+                known.pop(label, None)
+            told.append(json.dumps(known, sort_keys=True, default=str))
+        return "\n".join(told)
 
     def with_head(
         self, labels: Labels, weight_KD: torch.Tensor, bias_K: torch.Tensor | None, facts: Facts
@@ -214,7 +246,8 @@ def opened(picture: Picture) -> Image.Image:
 
 def check_output(folder: str | Path, *, overwrite: bool) -> Path:
     """Stop before any work where a folder could not be written, or must not be."""
-    place = Path(folder)
+    place = Path(folder).resolve()
+    _recover(place)
     if place.exists() and not place.is_dir():
         raise ConfigError(f"--output_dir {folder} is a file; name a folder")
     if place.is_dir() and any(place.iterdir()):
@@ -227,6 +260,11 @@ def check_output(folder: str | Path, *, overwrite: bool) -> Path:
             raise ConfigError(
                 f"--output_dir {folder} already holds a model; name a new folder, or add "
                 "--overwrite_output_dir to replace it"
+            )
+        if foreign := _foreign(place):
+            raise ConfigError(
+                f"--output_dir {folder} holds what is not of the model, and would be lost: "
+                f"{listed(foreign, most=5)}; move it away, or name a new folder"
             )
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -249,7 +287,7 @@ def new_model_folder(folder: str | Path, *, overwrite: bool) -> Iterator[Path]:
     try:
         yield fresh
         _share(fresh)
-        _replace(place, fresh)
+        _replace(place, fresh, overwrite=overwrite)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
@@ -262,9 +300,35 @@ def _share(folder: Path) -> None:
         path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
 
 
-def _replace(place: Path, fresh: Path) -> None:
+def _replace(place: Path, fresh: Path, *, overwrite: bool) -> None:
+    if not (overwrite and place.exists()):
+        try:
+            fresh.rename(place)  # onto a free name or an empty folder, and onto nothing else
+        except OSError as exc:
+            raise ConfigError(f"{place} was filled meanwhile; name a new folder") from exc
+        return
+    check_output(place, overwrite=True)  # again: files may have come while the run went on
     old = place.with_name(f".{place.name}.old-{os.getpid()}")
-    if place.exists():
-        place.rename(old)
-    fresh.rename(place)
+    place.rename(old)
+    try:
+        fresh.rename(place)
+    except OSError:
+        old.rename(place)
+        raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _foreign(place: Path) -> list[str]:
+    """The files in a model folder that no run of ours wrote."""
+    files = [path.relative_to(place) for path in place.rglob("*") if not path.is_dir()]
+    folders = [path.relative_to(place) for path in place.iterdir() if path.is_dir()]
+    found = [str(path) for path in files if not any(path.match(own) for own in OWN_FILES)]
+    deep = [str(path) for path in files if len(path.parts) > 1 and path.parts[0] != "report"]
+    return sorted({*found, *deep, *(str(path) for path in folders if str(path) != "report")})
+
+
+def _recover(place: Path) -> None:
+    """Give a model its name back where a run was killed between taking it and giving it away."""
+    kept = sorted(place.parent.glob(f".{glob.escape(place.name)}.old-*"))
+    if kept and not place.exists():
+        kept[-1].rename(place)

@@ -152,11 +152,13 @@ class Material:
     def added(self, row: ClassRow) -> Made:
         if row.name in self.shown:
             own_ND = self.shown[row.name]
-            made = imprinted_row(self.old, own_ND, self.mean_D)
+            made = imprinted_row(self.old, own_ND, self.mean_D, self.staying)
             return *made, ClassFact(row.name, "imprinted", pictures=len(own_ND))
         fact = ClassFact(row.name, "untrained")
-        bias = self.old.bias_K.mean() - BELOW_ALL if self.old.has_bias else torch.zeros(())
-        return self.old.weight_KD.mean(0), bias, fact
+        # of the rows that stay, so that it can never be above all of them
+        rest = self.staying or list(range(len(self.old.bias_K)))
+        bias = self.old.bias_K[rest].mean() - BELOW_ALL if self.old.has_bias else torch.zeros(())
+        return self.old.weight_KD[rest].mean(0), bias, fact
 
     def merge_errors(self, rows: tuple[ClassRow, ...]) -> dict[str, MergeError]:
         """Measured where there are samples, and other classes to be told apart from."""
@@ -236,7 +238,7 @@ def prototypes(old: OldHead, members: tuple[int, ...]) -> Tensor:
 
 
 def imprinted_row(
-    old: OldHead, features_ND: Tensor, mean_D: Tensor | None
+    old: OldHead, features_ND: Tensor, mean_D: Tensor | None, staying: list[int] | None = None
 ) -> tuple[Tensor, Tensor]:
     """The row of a new class from the features of its own pictures."""
     length = old.weight_KD.norm(dim=1).mean()
@@ -253,7 +255,8 @@ def imprinted_row(
     if not old.has_bias:
         return row_D, torch.zeros(())
     rows_ND = towards((total_D - features_ND) / (count - 1)) if count > 1 else row_D[None]
-    best_old_N = old.logits(features_ND).max(1).values
+    rest = staying or list(range(len(old.bias_K)))
+    best_old_N = old.logits(features_ND)[:, rest].max(1).values
     needed_N = best_old_N - (rows_ND * features_ND).sum(1)
     return row_D, needed_N.quantile(LEFT_OUT_THAT_WIN)
 

@@ -167,3 +167,38 @@ def test_probabilities_tie_in_the_order_of_the_classes(classifier):
 
 def test_a_network_is_opened_for_use_not_for_training(classifier):
     assert not any(module.training for module in classifier.network.modules())
+
+
+def test_files_that_are_not_of_the_model_are_never_replaced(classifier, tmp_path):
+    folder = classifier.save(tmp_path / "a")
+    (folder / "my_photos").mkdir()
+    (folder / "my_photos" / "1.jpg").write_bytes(b"precious")
+    with pytest.raises(ConfigError, match="would be lost: my_photos"):
+        classifier.save(folder, overwrite=True)
+    assert (folder / "my_photos" / "1.jpg").read_bytes() == b"precious"
+
+
+def test_a_folder_that_was_filled_meanwhile_is_left_alone(classifier, tmp_path):
+    with (
+        pytest.raises(ConfigError, match="filled meanwhile"),
+        new_model_folder(tmp_path / "a", overwrite=False) as place,
+    ):
+        classifier.write(place)
+        (tmp_path / "a").mkdir()
+        (tmp_path / "a" / "mine.jpg").write_bytes(b"precious")
+    assert (tmp_path / "a" / "mine.jpg").read_bytes() == b"precious"
+
+
+def test_a_model_that_a_killed_run_left_without_its_name_gets_it_back(classifier, tmp_path):
+    folder = classifier.save(tmp_path / "a")
+    folder.rename(tmp_path / ".a.old-123")
+    check_output(folder, overwrite=True)
+    assert open_classifier(str(folder)).labels == classifier.labels
+
+
+def test_the_fingerprint_tells_networks_apart_that_use_equal_weights_differently(family_folders):
+    one = open_classifier(str(family_folders("transformers-vit")))
+    other = open_classifier(str(family_folders("transformers-vit")))
+    assert one.fingerprint() == other.fingerprint()
+    other.network.model.config.num_attention_heads = 4
+    assert one.fingerprint() != other.fingerprint()

@@ -34,6 +34,7 @@ def open_folder(folder: Path, *, random_init: bool, trust_remote_code: bool) -> 
             if random_init:
                 model = AutoModelForImageClassification.from_config(config, **code)
             else:
+                _check_index(folder)
                 model, loading = AutoModelForImageClassification.from_pretrained(
                     folder,
                     config=config,
@@ -77,6 +78,19 @@ def save(network: Network, labels: Labels, preprocess: Preprocess, folder: Path)
         model.save_pretrained(folder)
     text = json.dumps(processor, indent=2) + "\n"
     (folder / "preprocessor_config.json").write_text(text, encoding="utf-8")
+
+
+def _check_index(folder: Path) -> None:
+    """An index of shards may name files of this folder, and safetensors only."""
+    path = folder / "model.safetensors.index.json"
+    if not path.is_file():
+        return
+    names = set(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values())
+    wrong = [n for n in names if Path(str(n)).name != n or not n.endswith(".safetensors")]
+    if wrong:
+        raise ModelError(
+            f"{path} names {wrong[0]!r}; only safetensors files of the same folder are read"
+        )
 
 
 def _processor(folder: Path, config: Any) -> dict[str, Any]:

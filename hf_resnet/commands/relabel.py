@@ -141,7 +141,7 @@ def _assigned(text: str, flag: str) -> tuple[str, str]:
 
 def _read(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")
     except OSError as exc:
         raise ConfigError(f"cannot read {path}: {exc.strerror}; check the path") from exc
     except UnicodeDecodeError as exc:

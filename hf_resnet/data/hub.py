@@ -57,7 +57,10 @@ def open_dataset(
     loaded, name = _load(name, config, streaming=streaming)
     if not isinstance(loaded, Mapping):  # a single split that was saved by itself
         loaded = {"train": loaded}
-    return {split: RawSplit(dataset, Place(f"{name} {split}")) for split, dataset in loaded.items()}
+    return {
+        split: RawSplit(dataset, Place(f"{name} {split}", remote=True))
+        for split, dataset in loaded.items()
+    }
 
 
 def _load(name: str, config: str | None, *, streaming: bool) -> tuple[Any, str]:

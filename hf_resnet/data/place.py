@@ -28,6 +28,9 @@ class Place:
     root: str = ""
     """Where relative paths start."""
 
+    remote: bool = False
+    """Whether addresses are fetched: a Hub data set's own are, a person's table's never."""
+
     def origin(self, cell: Cell | None, index: int) -> str:
         """Where a person finds this picture again."""
         if cell and not isinstance(cell, bytes) and cell["bytes"] is None and cell["path"]:
@@ -44,7 +47,7 @@ class Place:
             return cell["bytes"], None
         path = self._path(cell["path"])
         if "://" in path:
-            return _read_remote(path)
+            return _read_remote(path) if self.remote else (b"", "a web address is not fetched")
         try:
             return read(path), None
         except PictureError as exc:

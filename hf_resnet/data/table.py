@@ -74,11 +74,11 @@ def _read(path: Path, *, streaming: bool) -> Any:
 def _csv_records(text: str, path: Path) -> Records:
     sample = text[:10_000]
     try:
-        dialect: Any = csv.Sniffer().sniff(sample.split("\n", 1)[0], delimiters=",;\t|")
+        delimiter = csv.Sniffer().sniff(sample.split("\n", 1)[0], delimiters=",;\t|").delimiter
     except csv.Error:
-        dialect = csv.excel  # one column, or a header the sniffer cannot make out
+        delimiter = ","  # one column, or a header the sniffer cannot make out
     try:
-        reader = csv.DictReader(io.StringIO(text, newline=""), dialect=dialect, strict=True)
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         records: list[Mapping[str, Any]] = list(reader)
     except csv.Error as exc:
         raise DataError(f"{path} line {reader.line_num} is not CSV: {exc}; mend it") from exc
