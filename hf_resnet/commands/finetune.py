@@ -44,10 +44,7 @@ def run(config: FinetuneConfig) -> None:
     )
     judged = data.test or data.validation or data.train
     measured = measure(trained.classifier, judged, config.compute, accelerator)
-    learned = {key for key, _ in data.train.entries()} if judged is not data.train else set()
-    if seen := sum(outcome.key in learned for outcome in measured.outcomes):
-        note = f"the model learned from {seen:,} of these {measured.n:,} pictures"
-        measured = replace(measured, notes=(*measured.notes, note))
+    measured = measured.knowing({key for key, _ in data.train.entries()})
     if measured.bad and config.data.on_bad_image == "fail":
         first = measured.bad[0]
         raise DataError(

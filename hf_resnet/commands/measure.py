@@ -1,7 +1,6 @@
 """hf-resnet measure: how good a classifier is, on pictures with known classes."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -13,7 +12,6 @@ from hf_resnet.config import DataConfig, MeasureConfig
 from hf_resnet.data import SPLITS_FILE, Data, Split, load_data
 from hf_resnet.errors import DataError
 from hf_resnet.evaluation.measure import measure
-from hf_resnet.evaluation.measured import Measured
 from hf_resnet.evaluation.report import table, write_report
 
 
@@ -27,7 +25,7 @@ def run(config: MeasureConfig) -> None:
     split = _chosen(_data(config, folder), config)
     classifier = open_classifier(config.model)
     measured = measure(classifier, split, config.compute, accelerator)
-    measured = replace(measured, notes=(*measured.notes, *_learned_from(measured, folder)))
+    measured = measured.knowing(_learned_from(folder))
     # the model's own report stays that of its own held-out pictures
     own = folder.is_dir() and config.data == DataConfig() and config.split is None
     report = config.output_dir or (str(folder / "report") if own else None)
@@ -64,19 +62,12 @@ def _chosen(data: Data, config: MeasureConfig) -> Split:
     raise DataError(f"{data.source} has no split {wanted[0]}; it has {', '.join(by_name)}")
 
 
-def _learned_from(measured: Measured, folder: Path) -> list[str]:
-    """What an honest reader must know: pictures that the model was taught with."""
+def _learned_from(folder: Path) -> set[str]:
+    """The keys of the pictures that the model was taught with, where its folder tells."""
     path = folder / SPLITS_FILE
     if not path.is_file():
-        return []
+        return set()
     try:
-        learned = set(json.loads(path.read_text(encoding="utf-8"))["train"])
+        return set(json.loads(path.read_text(encoding="utf-8"))["train"])
     except (ValueError, KeyError, TypeError) as exc:
         raise DataError(f"{path} is not as hf_resnet writes it; take it from its source") from exc
-    count = sum(outcome.key in learned for outcome in measured.outcomes)
-    if not count:
-        return []
-    return [
-        f"the model learned from {count:,} of these {measured.n:,} pictures; "
-        "on pictures it has not seen it will do worse"
-    ]

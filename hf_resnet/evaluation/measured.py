@@ -4,7 +4,8 @@ The classes here are those that the data has, in the model's order, then those t
 and the model answered all the same; a model may have thousands more, which are not listed.
 """
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,15 @@ class Measured:
     def n(self) -> int:
         """How many pictures the figures are of."""
         return len(self.outcomes)
+
+    def knowing(self, learned: Collection[str]) -> "Measured":
+        """The same, saying of how many of the pictures (by key) the model has learned."""
+        count = sum(outcome.key in learned for outcome in self.outcomes)
+        note = (
+            f"the model learned from {count:,} of these {self.n:,} pictures; "
+            "on pictures it has not seen it will do worse"
+        )
+        return replace(self, notes=(*self.notes, note)) if count else self
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the outcomes, in plain numbers; files of another SCHEMA differ in keys."""
