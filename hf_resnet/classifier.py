@@ -5,6 +5,8 @@ new one. `hf_resnet.json` beside the native files holds what those cannot.
 """
 
 import dataclasses
+import errno
+import fnmatch
 import glob
 import hashlib
 import json
@@ -16,19 +18,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from hf_resnet.backbones import Network, open_backbone, save_backbone
 from hf_resnet.config import ModelConfig
 from hf_resnet.errors import ConfigError, ModelError, listed
 from hf_resnet.images import as_rgb, decode, open_picture
+from hf_resnet.jsonfile import read_object
 from hf_resnet.labels import Labels
 from hf_resnet.preprocess import Preprocess
+from hf_resnet.writing import is_running, on_disk
 
 FACTS_FILE = "hf_resnet.json"
 FEATURE_MEAN_FILE = "feature_mean.safetensors"
@@ -47,9 +52,13 @@ OWN_FILES = (
     "report/metrics.json",
     "report/contact_sheet.png",
     "report/confusion.png",
+    "report/log.jsonl",
+    "report/curve.png",
+    "report/.*.part",
 )
 
 Picture = Image.Image | bytes | str | Path
+Kind = TypeVar("Kind")
 Origin = Literal["pretrained", "kept", "fitted", "imprinted", "merged", "untrained"]
 
 
@@ -171,6 +180,13 @@ class Classifier:
 
     def write(self, folder: Path) -> None:
         """Write the files of the model into a folder that is already there."""
+        needs = sum(
+            each.numel() * each.element_size() for each in self.network.state_dict().values()
+        )
+        with on_disk("the model", f"{_ELSEWHERE} than {folder.parent}", needs=needs):
+            self._write(folder)
+
+    def _write(self, folder: Path) -> None:
         save_backbone(self.network, self.labels, self.preprocess, folder)
         content = {
             "format": FORMAT,
@@ -178,13 +194,17 @@ class Classifier:
             "preprocess": self.preprocess.to_json(),
             **dataclasses.asdict(self.facts),
         }
+        # what is no number (a loss that ran away) is null in JSON, and no reader stumbles over it
+        content = json.loads(json.dumps(content), parse_constant=lambda _: None)
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        (folder / FACTS_FILE).write_text(text, encoding="utf-8")
+        # a file name may hold what is no letter; here it only tells which file it was
+        (folder / FACTS_FILE).write_bytes(text.encode(errors="replace"))
         if self.feature_mean_D is not None:
             save_file({"mean": self.feature_mean_D.cpu()}, folder / FEATURE_MEAN_FILE)
 
 
 _LIBRARIES = ("transformers", "timm")
+_ELSEWHERE = "make room, or name with --output_dir another place"
 
 
 def open_classifier(model: str | ModelConfig) -> Classifier:
@@ -196,42 +216,67 @@ def open_classifier(model: str | ModelConfig) -> Classifier:
     origin: Origin = "untrained" if backbone.untrained_head else "pretrained"
     try:
         preprocess = Preprocess.from_json(stored["preprocess"]) if stored else backbone.preprocess
-        known = {
-            fact["name"]: ClassFact(**{**fact, "sources": tuple(fact["sources"])})
-            for fact in stored.get("classes", ())
-        }
+        known = {fact.name: fact for fact in map(_class_fact, stored.get("classes", ()))}
         facts = Facts(
-            base_model=str(stored.get("base_model", config.model_name_or_path)),
+            base_model=_of_kind(stored.get("base_model", config.model_name_or_path), str),
             classes=tuple(known.get(name, ClassFact(name, origin)) for name in labels),
-            **{key: dict(stored.get(key, {})) for key in ("training", "data", "results")},
+            **{key: _of_kind(stored.get(key, {}), dict) for key in ("training", "data", "results")},
         )
-    except (KeyError, TypeError, ValueError, AttributeError, ConfigError, ModelError) as exc:
+    except (KeyError, TypeError, ConfigError, ModelError) as exc:
         raise ModelError(
             f"{folder}/{FACTS_FILE} is not as hf_resnet writes it ({type(exc).__name__}: {exc}); "
             "take the file from where it came"
         ) from exc
-    return Classifier(backbone.network, labels, preprocess, facts, _feature_mean(folder))
+    mean_D = _feature_mean(folder, backbone.network.width) if folder else None
+    return Classifier(backbone.network, labels, preprocess, facts, mean_D)
 
 
-def _feature_mean(folder: Path | None) -> torch.Tensor | None:
-    path = folder / FEATURE_MEAN_FILE if folder else None
-    return load_file(path)["mean"] if path and path.is_file() else None
+def _class_fact(record: Any) -> ClassFact:
+    known = _of_kind(record, dict)
+    pictures = known.get("pictures")
+    if known["origin"] not in get_args(Origin):
+        raise TypeError(f"origin is {str(known['origin'])[:60]!r}")
+    if set(known) - {"name", "origin", "sources", "pictures"}:
+        raise TypeError(f"a class with {listed(map(str, known))}")
+    return ClassFact(
+        name=_of_kind(known["name"], str),
+        origin=known["origin"],
+        sources=tuple(_of_kind(each, str) for each in _of_kind(known["sources"], list)),
+        pictures=None if pictures is None else _of_kind(pictures, int),
+    )
+
+
+def _of_kind(value: Any, kind: type[Kind]) -> Kind:
+    if type(value) is not kind:
+        raise TypeError(f"{str(value)[:60]!r} where {kind.__name__} is needed")
+    return value
+
+
+def _feature_mean(folder: Path, width: int) -> torch.Tensor | None:
+    path = folder / FEATURE_MEAN_FILE
+    if not path.exists():
+        return None
+    try:
+        mean_D = load_file(path)["mean"]
+    except (SafetensorError, OSError, KeyError) as exc:
+        raise ModelError(f"{path} is damaged ({exc}); take the file from where it came") from exc
+    if mean_D.shape != (width,) or not mean_D.is_floating_point() or not mean_D.isfinite().all():
+        raise ModelError(
+            f"{path} is not the mean feature of this network, {width} numbers, got a tensor of "
+            f"{tuple(mean_D.shape)}; take the file from where it came"
+        )
+    return mean_D.float()
 
 
 def _stored_facts(folder: Path) -> dict[str, Any]:
     path = folder / FACTS_FILE
-    if not path.is_file():
+    if not path.exists():
         return {}
-    try:
-        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        made_with = stored["format"]
-    except (ValueError, KeyError, TypeError) as exc:
-        raise ModelError(
-            f"{path} cannot be read ({exc}); take the file from where it came"
-        ) from exc
+    stored = read_object(path)
+    made_with = stored.get("format")
     if made_with != FORMAT:
         raise ModelError(
-            f"{path} has format {made_with}, and this version reads format {FORMAT}; "
+            f"{path} has format {str(made_with)[:60]}, and this version reads format {FORMAT}; "
             "install the version of hf-resnet that wrote it, or a newer one"
         )
     return stored
@@ -250,6 +295,10 @@ def check_output(folder: str | Path, *, overwrite: bool) -> Path:
     _recover(place)
     if place.exists() and not place.is_dir():
         raise ConfigError(f"--output_dir {folder} is a file; name a folder")
+    if place in (here := Path.cwd(), *here.parents):  # another folder would take its name
+        raise ConfigError(
+            f"--output_dir {folder} is the folder you stand in; name a new one, such as ./model"
+        )
     if place.is_dir() and any(place.iterdir()):
         if not (place / FACTS_FILE).is_file():
             raise ConfigError(
@@ -281,13 +330,15 @@ def check_output(folder: str | Path, *, overwrite: bool) -> Path:
 def new_model_folder(folder: str | Path, *, overwrite: bool) -> Iterator[Path]:
     """A folder to write in, which takes its name only when all of it is written."""
     place = check_output(folder, overwrite=overwrite)
+    _sweep(place)
     fresh = place.with_name(f".{place.name}.new-{os.getpid()}")
     shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir()
     try:
-        yield fresh
-        _share(fresh)
-        _replace(place, fresh, overwrite=overwrite)
+        with on_disk(f"the model in {place}", _ELSEWHERE):
+            fresh.mkdir()
+            yield fresh
+            _share(fresh)
+            _replace(place, fresh, overwrite=overwrite)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
@@ -305,10 +356,13 @@ def _replace(place: Path, fresh: Path, *, overwrite: bool) -> None:
         try:
             fresh.rename(place)  # onto a free name or an empty folder, and onto nothing else
         except OSError as exc:
+            if exc.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
             raise ConfigError(f"{place} was filled meanwhile; name a new folder") from exc
         return
     check_output(place, overwrite=True)  # again: files may have come while the run went on
     old = place.with_name(f".{place.name}.old-{os.getpid()}")
+    shutil.rmtree(old, ignore_errors=True)  # of a killed process that had our number
     place.rename(old)
     try:
         fresh.rename(place)
@@ -319,16 +373,39 @@ def _replace(place: Path, fresh: Path, *, overwrite: bool) -> None:
 
 
 def _foreign(place: Path) -> list[str]:
-    """The files in a model folder that no run of ours wrote."""
-    files = [path.relative_to(place) for path in place.rglob("*") if not path.is_dir()]
-    folders = [path.relative_to(place) for path in place.iterdir() if path.is_dir()]
-    found = [str(path) for path in files if not any(path.match(own) for own in OWN_FILES)]
-    deep = [str(path) for path in files if len(path.parts) > 1 and path.parts[0] != "report"]
-    return sorted({*found, *deep, *(str(path) for path in folders if str(path) != "report")})
+    """What lies in a model folder and no run of ours wrote; of a folder its name alone."""
+    found = []
+    for path in sorted(place.iterdir()):
+        is_report = path.name == "report" and path.is_dir() and not path.is_symlink()
+        inside = sorted(path.iterdir()) if is_report else [path]
+        names = [(each, each.relative_to(place).as_posix()) for each in inside]
+        found += [name for each, name in names if each.is_dir() or not _is_ours(name)]
+    return found
+
+
+def _is_ours(name: str) -> bool:
+    return any(fnmatch.fnmatchcase(name, own) for own in OWN_FILES)
 
 
 def _recover(place: Path) -> None:
     """Give a model its name back where a run was killed between taking it and giving it away."""
-    kept = sorted(place.parent.glob(f".{glob.escape(place.name)}.old-*"))
+    kept = _left(place, "old")
     if kept and not place.exists():
         kept[-1].rename(place)
+
+
+def _sweep(place: Path) -> None:
+    """Take away what killed saves left beside the model."""
+    for path in (*_left(place, "new"), *_left(place, "old")):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _left(place: Path, kind: str) -> list[Path]:
+    """The hidden folders of saves to this place whose process runs no longer."""
+    found = sorted(place.parent.glob(f".{glob.escape(place.name)}.{kind}-*"))
+    pids = [path.name.rsplit("-", 1)[1] for path in found]
+    return [
+        path
+        for path, pid in zip(found, pids, strict=True)
+        if pid.isascii() and pid.isdigit() and not is_running(int(pid))
+    ]

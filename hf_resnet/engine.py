@@ -21,6 +21,10 @@ from hf_resnet.data import Row
 from hf_resnet.errors import PictureError
 from hf_resnet.images import decode
 
+MOST_AT_ONCE = 256
+"""Pictures that go through a network together, however large a batch is asked for: more is no faster,
+and features are computed in whole batches, the last of them filled up."""
+
 Prepare = Callable[[Image.Image, Row], np.ndarray]
 
 
@@ -80,7 +84,7 @@ def _decoded(
 
     coming = iter(rows)
     queue: deque[tuple[Row, Future[np.ndarray | str]]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(max(1, workers)) as pool:
         try:
             for row in itertools.islice(coming, ahead):
                 queue.append((row, pool.submit(work, row)))
@@ -110,11 +114,9 @@ class Engine:
         self, network: Network, compute: ComputeConfig, device: torch.device | None = None
     ) -> None:
         self.device = device or _best_device()
-        self.batch_size = compute.per_device_eval_batch_size
+        self.batch_size = min(compute.per_device_eval_batch_size, MOST_AT_ONCE)
         self.workers = compute.dataloader_num_workers
-        self.bf16 = compute.precision == "bf16" or (
-            compute.precision == "auto" and _bf16_pays(self.device)
-        )
+        self.bf16 = wants_bf16(compute, self.device)
         self.network = network.eval()
         self._ready: Network | None = None
         self._dtype = torch.float32
@@ -125,7 +127,13 @@ class Engine:
 
     def logits(self, pixels_BCHW: np.ndarray) -> np.ndarray:
         """One row of logits a picture."""
-        return self._run(lambda network, pixels: network(pixels), pixels_BCHW)
+        parts = [
+            self._run(lambda network, pixels: network(pixels), part)
+            for part in np.split(
+                pixels_BCHW, range(self.batch_size, len(pixels_BCHW), self.batch_size)
+            )
+        ]
+        return np.concatenate(parts)
 
     def probabilities(self, pixels_BCHW: np.ndarray) -> np.ndarray:
         """One row of probabilities a picture."""
@@ -139,13 +147,18 @@ class Engine:
         count = len(pixels_BCHW)
         if not count:
             return np.zeros((0, self.network.width), np.float32)
-        missing = -count % self.batch_size
-        filled = np.pad(pixels_BCHW, ((0, missing), (0, 0), (0, 0), (0, 0)))
         found = [
-            self._run(lambda network, pixels: network.features(pixels), part)
-            for part in np.split(filled, len(filled) // self.batch_size)
+            self._run(
+                lambda network, pixels: network.features(pixels),
+                self._filled(pixels_BCHW[start : start + self.batch_size]),
+            )
+            for start in range(0, count, self.batch_size)
         ]
         return np.concatenate(found)[:count]
+
+    def _filled(self, pixels_BCHW: np.ndarray) -> np.ndarray:
+        missing = self.batch_size - len(pixels_BCHW)
+        return np.pad(pixels_BCHW, ((0, missing), (0, 0), (0, 0), (0, 0)))
 
     def _run(
         self, ask: Callable[[Network, torch.Tensor], torch.Tensor], pixels_BCHW: np.ndarray
@@ -167,6 +180,11 @@ class Engine:
         network = network.to(self._dtype).to(memory_format=torch.channels_last)
         self._ready = network
         return network
+
+
+def wants_bf16(compute: ComputeConfig, device: torch.device) -> bool:
+    """Whether to compute in half the bits: as asked for, else where it pays."""
+    return compute.precision == "bf16" or (compute.precision == "auto" and _bf16_pays(device))
 
 
 def _best_device() -> torch.device:

@@ -54,6 +54,12 @@ def did_you_mean(word: str, allowed: Iterable[str], *, most: int = 3) -> str:
     return f"; did you mean {listed(near, last='or')}?"
 
 
+def counted(number: int, thing: str) -> str:
+    """'1 picture', '2,000 pictures', '3 classes'."""
+    ending = "" if number == 1 else "es" if thing.endswith("s") else "s"
+    return f"{number:,} {thing}{ending}"
+
+
 def listed(words: Iterable[str], *, last: str = "and", most: int = 10) -> str:
     """'a, b and c', cut after `most` words with the number that is left out."""
     words = list(words)

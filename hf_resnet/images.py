@@ -10,6 +10,8 @@ the only ones, and no setting of Pillow is touched.
 """
 
 import io
+import os
+import stat
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -125,14 +127,37 @@ def open_picture(path: str | Path, *, limits: Limits = LIMITS) -> Image.Image:
 
 
 def read(path: str | Path, *, limits: Limits = LIMITS) -> bytes:
-    """The bytes of a file, unless there are too many."""
+    """The bytes of a file, unless there are too many; what is no plain file is never opened."""
     try:
         if not Path(path).is_file():
             raise PictureError("no such file" if not Path(path).exists() else "not a file")
-        _check_bytes(Path(path).stat().st_size, limits)
-        return Path(path).read_bytes()
+        with open(path, "rb", buffering=0, opener=_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise PictureError("not a file")  # it was one a moment ago
+            _check_bytes(status.st_size, limits)
+            return _content(file, status.st_size, limits)
     except OSError as exc:
         raise PictureError(f"cannot be read: {exc.strerror or exc}") from exc
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opened so that nothing waits for somebody at the other end."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _content(file: io.FileIO, size: int, limits: Limits) -> bytes:
+    """All of the file, up to one byte over the limit. Files of the system (/proc) say no size, and
+    some of them have no end."""
+    data = b""
+    while len(data) <= limits.max_bytes:
+        more = file.read(max(size + 1 - len(data), 2**16))
+        if more is None:
+            raise PictureError("cannot be read: it has nothing to read yet")
+        if not more:
+            return data
+        data += more
+    raise PictureError(f"too large: over {limits.max_bytes / 2**20:.0f} MB")
 
 
 def decode(data: bytes, *, limits: Limits = LIMITS) -> Image.Image:

@@ -15,6 +15,8 @@ from hf_resnet.errors import LabelError, did_you_mean, listed
 
 Origin = Literal["kept", "merged", "added"]
 
+_HALF_A_LETTER = re.compile("[\ud800-\udfff]")
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -28,6 +30,8 @@ class Labels:
             raise LabelError(f"each class is named once, got {listed(twice)} more than once")
         if any(not name.strip() for name in self.names):
             raise LabelError("a class needs a name, got an empty one")
+        if broken := [name for name in self.names if _HALF_A_LETTER.search(name)]:
+            raise LabelError(f"no file can hold the class name {broken[0]!r}; write it anew")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -43,14 +47,30 @@ class Labels:
             raise LabelError(self._unknown(name)) from None
 
     def find(self, text: str) -> int:
-        """The index of the one class that `text` means."""
-        found = self.matches(text)
+        """The index of the one class that `text` means; NAME#INDEX means the one of that index."""
+        found = self._numbered(text) or [*self.matches(text), *self._twins(text)]
         if len(found) == 1:
             return found[0]
         if found:
-            several = listed((f"{self.names[i]!r}" for i in found), last="or")
-            raise LabelError(f"{text!r} could be {several}; write the whole name")
+            several = listed((f"{self.names[i]!r} ({text}#{i})" for i in found), last="or")
+            raise LabelError(
+                f"{text!r} could be {several}; write the whole name, or what stands in brackets"
+            )
         raise LabelError(self._unknown(text))
+
+    def _twins(self, text: str) -> list[int]:
+        """Classes that came under this name too, and were told apart by `unique_names`."""
+        if text not in self.names:
+            return []
+        return [i for i, name in enumerate(self.names) if name == f"{text} ({i})"]
+
+    def _numbered(self, text: str) -> list[int]:
+        """The class that NAME#INDEX means, where a class of that index may be meant by that name."""
+        name, _, number = text.rpartition("#")
+        if text in self.names or not (name and number.isascii() and number.isdigit()):
+            return []
+        likely = [*self.matches(name), *self._twins(name)]
+        return [i for i in likely if str(i) == number]
 
     def matches(self, text: str) -> list[int]:
         """Every class that `text` may mean, by the first rule that finds any."""
@@ -222,8 +242,16 @@ def natural_order(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _natural_key(name: str) -> tuple[list[tuple[int, int, str]], str]:
-    pieces = re.findall(r"[0-9]+|[^0-9]+", name.casefold())
-    return [(0, int(p), "") if p[0] in "0123456789" else (1, 0, p) for p in pieces], name
+    return [_piece(piece) for piece in re.findall(r"[0-9]+|[^0-9]+", name.casefold())], name
+
+
+def _piece(text: str) -> tuple[int, int, str]:
+    """Numbers before words, and among them the one with more digits later: no int is made of them,
+    which Python refuses where there are thousands."""
+    if text[0] not in "0123456789":
+        return 1, 0, text
+    digits = text.lstrip("0")
+    return 0, len(digits), digits
 
 
 def _folded(text: str) -> str:

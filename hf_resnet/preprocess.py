@@ -33,6 +33,10 @@ Triple = tuple[float, float, float]  # red, green, blue
 
 IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
 IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
+# far beyond what any network was made for; within them every pixel becomes a number of float32
+LONGEST_SIDE = 8192
+LARGEST_NUMBER = 1_000_000
+SMALLEST_STD = 1e-6
 USUAL_CROP_PCT = 0.875  # 224 out of 256, as ImageNet has been measured since AlexNet
 
 
@@ -72,8 +76,10 @@ class Preprocess:
             _two_sides(field, getattr(self, field))
         for field in ("mean", "std"):
             _three_numbers(field, getattr(self, field))
-        if min(self.std) <= 0:
-            raise ModelError(f"preprocess: std is above 0 in every channel, got {self.std}")
+        if min(self.std) < SMALLEST_STD:
+            raise ModelError(
+                f"preprocess: std is above 0 in every channel ({SMALLEST_STD:f} or more), got {self.std}"
+            )
         if self.mode == "letterbox" and not all(0 <= value <= 1 for value in self.mean):
             raise ModelError(
                 "preprocess: the bars of letterbox have the mean colour, so that mean is within 0 "
@@ -88,8 +94,7 @@ class Preprocess:
         """The geometry alone: pixels_HWC, uint8, of `size`."""
         height, width = self.scaled_size((picture.height, picture.width))
         scaled = picture.resize((width, height), self.resample)
-        top = _offset(height, self.size[0], self.mode, self.rounding)
-        left = _offset(width, self.size[1], self.mode, self.rounding)
+        top, left = self.corner((height, width))
         window = Image.new("RGB", (self.size[1], self.size[0]), self.fill)
         window.paste(scaled, (-left, -top))
         return np.array(window)
@@ -139,14 +144,25 @@ class Preprocess:
             return _fitted(picture, self.resize, self.rounding)
         return _covering(picture, self.resize)
 
+    def corner(self, scaled: Size) -> Size:
+        """Where the window begins on a picture scaled to this size; below 0 that much of a bar comes
+        first."""
+        top, left = (
+            _offset(side, wanted, self.mode, self.rounding)
+            for side, wanted in zip(scaled, self.size, strict=True)
+        )
+        return top, left
+
     def with_changes(
         self, *, image_size: int | None = None, mode: Mode | None = None
     ) -> "Preprocess":
         """The same with another square size, the frame growing alike, or with another mode."""
         changed = self
         if image_size is not None:
-            if image_size < 1:
-                raise ConfigError(f"--image_size is at least 1, got {image_size}")
+            if not 1 <= image_size <= LONGEST_SIDE // 2:
+                raise ConfigError(
+                    f"--image_size is from 1 to {LONGEST_SIDE // 2:,} pixels, got {image_size}"
+                )
             changed = dataclasses.replace(
                 changed,
                 size=(image_size, image_size),
@@ -169,6 +185,8 @@ class Preprocess:
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "Preprocess":
         """The record of `to_json`; an unknown or a missing key is an error, never a default."""
+        if not isinstance(record, dict):
+            raise ModelError(f"preprocess: it is an object, got {str(record)[:60]}")
         known = [field.name for field in dataclasses.fields(cls)]
         for key in record:
             if key not in known:
@@ -254,10 +272,11 @@ def _two_sides(field: str, value: object) -> None:
     if (
         not isinstance(value, tuple)
         or len(value) != 2
-        or not all(type(side) is int and side >= 1 for side in value)
+        or not all(type(side) is int and 1 <= side <= LONGEST_SIDE for side in value)
     ):
         raise ModelError(
-            f"preprocess: {field} is a height and a width in whole pixels, got {value!r}"
+            f"preprocess: {field} is a height and a width in whole pixels, at most {LONGEST_SIDE:,}, "
+            f"got {str(value)[:60]}"
         )
 
 
@@ -265,6 +284,9 @@ def _three_numbers(field: str, value: object) -> None:
     if (
         not isinstance(value, tuple)
         or len(value) != 3
-        or not all(type(number) in (int, float) and math.isfinite(number) for number in value)
+        or not all(type(n) in (int, float) and abs(n) <= LARGEST_NUMBER for n in value)
     ):
-        raise ModelError(f"preprocess: {field} is three numbers (red, green, blue), got {value!r}")
+        raise ModelError(
+            f"preprocess: {field} is three numbers (red, green, blue), none beyond "
+            f"{LARGEST_NUMBER:,}, got {str(value)[:60]}"
+        )

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TextIO
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,15 +14,17 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from hf_resnet.screen import one_line, screen
+
 SECONDS_BETWEEN_LINES = 10.0
 
 
 class Pace:
     """Counts pictures: `with Pace("Measuring", 500) as pace: ... pace.advance(32)`.
 
-    `total` is None where nobody knows it. Shown on standard error, so that a table on standard
-    output can be piped. Not shown at all: the same object with `shown=False`, for the processes
-    that are not the main one.
+    Or whatever `unit` says. `total` is None where nobody knows it. Shown on standard error, so that
+    a table on standard output can be piped. Not shown at all: the same object with `shown=False`,
+    for the processes that are not the main one.
     """
 
     def __init__(
@@ -32,26 +33,28 @@ class Pace:
         total: int | None,
         *,
         shown: bool = True,
+        unit: str = "pictures",
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.title = title
+        self.title = one_line(title)
         self.total = total
+        self.unit = unit
         self.done = 0
         self._clock = clock
         self._started = self._said = clock()
-        self._console = Console(file=stream or sys.stderr, quiet=not shown)
+        self._console = screen(stream=stream or sys.stderr, quiet=not shown)
         self._bar: Progress | None = None
         if shown and self._console.is_terminal:
             columns = (
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("pictures"),
+                TextColumn(unit),
                 TimeRemainingColumn(),
             )
             self._bar = Progress(*columns, console=self._console, transient=True)
-            self._task = self._bar.add_task(title, total=total)
+            self._task = self._bar.add_task(self.title, total=total)
 
     def __enter__(self) -> Self:
         if self._bar:
@@ -69,8 +72,8 @@ class Pace:
         if kind is None:
             self._say(last=True)
 
-    def advance(self, pictures: int) -> None:
-        self.done += pictures
+    def advance(self, count: int) -> None:
+        self.done += count
         if self.total is not None:
             self.done = min(self.done, self.total)
         if self._bar:
@@ -82,13 +85,13 @@ class Pace:
     def _say(self, *, last: bool) -> None:
         seconds = max(self._clock() - self._started, 1e-9)
         if last:
-            text = f"{self.done:,} pictures in {seconds:,.1f} s"
+            text = f"{self.done:,} {self.unit} in {seconds:,.1f} s"
         elif not self.total:
-            text = f"{self.done:,} pictures, {self.done / seconds:,.1f} a second"
+            text = f"{self.done:,} {self.unit}, {self.done / seconds:,.1f} a second"
         else:
             left = (self.total - self.done) * seconds / max(self.done, 1)
             text = (
-                f"{self.done:,} of {self.total:,} pictures ({self.done / self.total:.0%}), "
+                f"{self.done:,} of {self.total:,} {self.unit} ({self.done / self.total:.0%}), "
                 f"{self.done / seconds:,.1f} a second, about {left:,.0f} s left"
             )
-        self._console.print(f"{self.title}: {text}", highlight=False, soft_wrap=True, markup=False)
+        self._console.print(f"{self.title}: {text}")

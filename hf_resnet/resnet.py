@@ -89,7 +89,8 @@ class Architecture:
     def __post_init__(self) -> None:
         choices = {"block": Block, "version": Version, "shortcut": Shortcut, "stem": Stem}
         for field, choice in choices.items():
-            if getattr(self, field) not in get_args(choice):
+            value = getattr(self, field)
+            if value not in get_args(choice) or isinstance(value, bool):
                 allowed = listed(map(repr, get_args(choice)), last="or")
                 raise ModelError(f"ResNet: {field} is {allowed}, got {getattr(self, field)!r}")
         sizes = (*self.depths, *self.widths)

@@ -168,7 +168,10 @@ def test_an_unknown_name_is_one_clear_line_on_the_command_line(tmp_path, capsys)
     ("change", "message"),
     [
         (lambda config: config.pop("label_names"), "not as hf_resnet writes it .*label_names"),
-        (lambda config: config.update(preprocess=None), "not as hf_resnet writes it"),
+        (
+            lambda config: config.update(preprocess=None),
+            r"config\.json: preprocess: it is an object",
+        ),
         (lambda config: config.update(hf_resnet_architecture=None), "not as hf_resnet writes it"),
         (lambda config: config["hf_resnet_architecture"].update(depths=2), "not as hf_resnet"),
         (lambda config: config["hf_resnet_architecture"].update(block="x"), "block is 'basic' or"),
@@ -195,7 +198,7 @@ def test_weights_that_are_missing_damaged_or_of_another_network_are_refused(fold
         opened(folder)
     whole = weights.read_bytes()
     weights.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ModelError, match=r"model\.safetensors cannot be used") as caught:
+    with pytest.raises(ModelError, match=r"model\.safetensors is damaged") as caught:
         opened(folder)
     assert "\n" not in str(caught.value)
     weights.unlink()

@@ -222,7 +222,7 @@ def test_folders_that_are_no_models_are_refused(tmp_path):
     with pytest.raises(ModelError, match=r"holds no config\.json"):
         opened(tmp_path)
     (tmp_path / "config.json").write_text("{broken")
-    with pytest.raises(ModelError, match="is not JSON"):
+    with pytest.raises(ModelError, match="is not JSON that can be used: Expecting"):
         opened(tmp_path)
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError, match=r"neither of transformers .* nor of timm"):

@@ -1,4 +1,8 @@
+import dataclasses
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -14,7 +18,7 @@ from hf_resnet.classifier import (
 )
 from hf_resnet.errors import ConfigError, ModelError, PictureError
 from hf_resnet.labels import Labels
-from tests.conftest import photo, png
+from tests.conftest import files_of_at_most, photo, png
 
 
 @pytest.fixture
@@ -95,7 +99,7 @@ def test_a_folder_of_a_later_format_says_so(classifier, tmp_path):
     with pytest.raises(ModelError, match="has format 99, and this version reads format 1"):
         open_classifier(str(folder))
     path.write_text("{")
-    with pytest.raises(ModelError, match="cannot be read"):
+    with pytest.raises(ModelError, match="is not JSON that can be used"):
         open_classifier(str(folder))
 
 
@@ -178,6 +182,51 @@ def test_files_that_are_not_of_the_model_are_never_replaced(classifier, tmp_path
     assert (folder / "my_photos" / "1.jpg").read_bytes() == b"precious"
 
 
+@pytest.mark.parametrize(
+    "mine",
+    [
+        "cat/1.jpg",
+        "report/cat/1.jpg",
+        "report/config.json",
+        "report/report/metrics.json",
+        "deep/model.safetensors",
+        "model-of-my-cat.safetensors/1.jpg",
+        "empty/",
+        "recipe.yml",
+    ],
+)
+def test_a_persons_file_is_kept_wherever_it_lies_in_the_model_folder(classifier, tmp_path, mine):
+    folder = classifier.save(tmp_path / "a")
+    (folder / mine).parent.mkdir(parents=True, exist_ok=True)
+    if mine.endswith("/"):
+        (folder / mine).mkdir()
+    else:
+        (folder / mine).write_bytes(b"precious")
+    with pytest.raises(ConfigError, match="would be lost: "):
+        classifier.save(folder, overwrite=True)
+    with (
+        pytest.raises(ConfigError, match="would be lost: "),
+        new_model_folder(folder, overwrite=True),
+    ):
+        pass
+    assert (folder / mine).exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_folder_that_a_link_leads_to_is_kept(classifier, tmp_path):
+    folder = classifier.save(tmp_path / "a")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "metrics.json").write_bytes(b"precious")
+    (folder / "report").symlink_to(tmp_path / "photos")
+    with pytest.raises(ConfigError, match="would be lost: report"):
+        classifier.save(folder, overwrite=True)
+    (folder / "report").unlink()
+    link = tmp_path / "b"
+    link.symlink_to(folder)
+    classifier.save(link, overwrite=True)
+    assert link.is_symlink() and (tmp_path / "photos" / "metrics.json").exists()
+
+
 def test_a_folder_that_was_filled_meanwhile_is_left_alone(classifier, tmp_path):
     with (
         pytest.raises(ConfigError, match="filled meanwhile"),
@@ -189,11 +238,53 @@ def test_a_folder_that_was_filled_meanwhile_is_left_alone(classifier, tmp_path):
     assert (tmp_path / "a" / "mine.jpg").read_bytes() == b"precious"
 
 
-def test_a_model_that_a_killed_run_left_without_its_name_gets_it_back(classifier, tmp_path):
+@pytest.fixture
+def ended():
+    """The number of a process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
+
+
+def test_a_model_that_a_killed_run_left_without_its_name_gets_it_back(classifier, ended, tmp_path):
     folder = classifier.save(tmp_path / "a")
-    folder.rename(tmp_path / ".a.old-123")
+    folder.rename(tmp_path / f".a.old-{ended}")
     check_output(folder, overwrite=True)
     assert open_classifier(str(folder)).labels == classifier.labels
+
+
+def test_the_next_save_sweeps_what_killed_ones_left_and_nothing_else(classifier, ended, tmp_path):
+    classifier.save(tmp_path / "a")
+    left = [tmp_path / f".a.{kind}-{ended}" for kind in ("new", "old")]
+    others = [
+        tmp_path / f".a.new-{os.getppid()}",
+        tmp_path / f".b.new-{ended}",
+        tmp_path / ".a.new-mine",
+    ]
+    for folder in (*left, *others):
+        (folder / "report").mkdir(parents=True)
+        (folder / "report" / "x").write_text("x")
+    classifier.save(tmp_path / "a", overwrite=True)
+    assert not any(folder.exists() for folder in left)
+    assert all((folder / "report" / "x").exists() for folder in others)
+
+
+@pytest.mark.parametrize("family", ["transformers-resnet", "timm-resnet", "scratch"])
+def test_a_full_disk_is_one_line_with_the_room_needed_and_leaves_nothing(
+    family, family_folders, tmp_path
+):
+    classifier = open_classifier(str(family_folders(family)))
+    with files_of_at_most(20_000), pytest.raises(ConfigError) as caught:
+        classifier.save(tmp_path / "a")
+    assert "MB are needed" in str(caught.value) and "--output_dir" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_number_that_is_none_among_the_facts_is_null_and_the_model_opens(classifier, tmp_path):
+    facts = classifier.facts.with_(training={"loss": float("nan"), "rate": 0.1})
+    saved = dataclasses.replace(classifier, facts=facts).save(tmp_path / "a")
+    assert open_classifier(str(saved)).facts.training == {"loss": None, "rate": 0.1}
 
 
 def test_the_fingerprint_tells_networks_apart_that_use_equal_weights_differently(family_folders):

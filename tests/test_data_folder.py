@@ -1,6 +1,10 @@
 """Folders of pictures: one folder a class, at any depth, and nothing passed over in silence."""
 
+import errno
 import os
+import socket
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +12,7 @@ import pytest
 from hf_resnet.config import DataConfig
 from hf_resnet.data import key_of, load_data
 from hf_resnet.data.cifar10 import as_png
+from hf_resnet.data.folder import find_pictures
 from hf_resnet.errors import ConfigError, DataError
 from hf_resnet.images import decode
 
@@ -159,11 +164,86 @@ def test_a_file_that_vanishes_or_changes_after_loading_is_a_row_with_a_problem(p
     assert problems[2:] == [None] * 6
 
 
-def test_a_pipe_with_a_picture_suffix_does_not_stop_the_run(photos):
+def test_a_pipe_or_a_socket_named_as_a_picture_is_a_row_with_a_problem(photos, monkeypatch):
     os.mkfifo(photos / "cat" / "pipe.png")
-    assert load(photos).train.size == 8
     (photos / "cat" / "link.png").symlink_to(photos / "cat" / "pipe.png")
-    assert [row.problem for row in load(photos).train.rows() if row.problem] == ["not a file"]
+    monkeypatch.chdir(photos / "cat")  # the name of a socket is short
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket.jpg")
+        problems = {Path(row.origin).name: row.problem for row in load(photos).train.rows()}
+    assert {name for name, problem in problems.items() if problem == "not a file"} == {
+        "pipe.png",
+        "link.png",
+        "socket.jpg",
+    }
+    assert sum(problem is None for problem in problems.values()) == 8
+
+
+def test_folders_that_link_to_each_other_are_looked_into_once(photos, monkeypatch):
+    """Every path through them would be n! of them."""
+    folders = [photos / "cat" / str(number) for number in range(12)]
+    for number, folder in enumerate(folders):
+        fill(folder, count=1, start=50 + number)
+    for folder in folders:
+        for other in folders:
+            if other != folder:
+                (folder / f"to {other.name}").symlink_to(other, target_is_directory=True)
+    looked, scan = [], os.scandir
+
+    def counting(folder):
+        looked.append(folder)
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", counting)
+    data = load(photos)
+    assert data.train.counts()["cat"] == 4 + 12
+    assert len(looked) < 30
+    assert str(folders[3] / "53.png") in origins(data.train)  # by its own path, not by a link's
+
+
+def test_folders_nested_deeper_than_python_recurses_are_read(tmp_path, monkeypatch):
+    fill(tmp_path / "photos" / "dog")
+    monkeypatch.chdir(tmp_path / "photos")
+    Path("cat").mkdir()
+    os.chdir("cat")
+    for _ in range(1500):
+        Path("d").mkdir()
+        os.chdir("d")
+    Path("deep.png").write_bytes(png(1))
+    os.chdir(tmp_path / "photos")
+    try:
+        assert sum("deep" in origin for origin in origins(load(Path()).train)) == 1
+    finally:
+        subprocess.run(["rm", "-r", "cat"], check=True)  # too deep for pytest's own clearing up
+
+
+def closed(folder, monkeypatch):
+    """Root may look into every folder, so that the refusal is made here."""
+    scan = os.scandir
+
+    def refusing(place):
+        if os.fspath(place) == str(folder):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return scan(place)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+
+
+def test_a_folder_that_may_not_be_looked_into_is_said_and_stops_nothing(photos, monkeypatch):
+    fill(photos / "cat" / "private", count=2, start=60)
+    closed(photos / "cat" / "private", monkeypatch)
+    data = load(photos)
+    assert data.train.counts() == {"cat": 4, "dog": 4}
+    (note,) = data.notes
+    assert f"cannot be looked into: {photos}/cat/private (Permission denied)" in note
+
+
+def test_a_closed_folder_is_named_where_nothing_else_was_found(tmp_path, monkeypatch):
+    fill(tmp_path / "photos" / "cat")
+    closed(tmp_path / "photos" / "cat", monkeypatch)
+    for look in (load, find_pictures):
+        with pytest.raises(DataError, match=r"cannot look into .*/cat \(Permission denied\)"):
+            look(tmp_path / "photos")
 
 
 def test_a_name_that_is_not_utf8_is_passed_over_with_a_note(photos):

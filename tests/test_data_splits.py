@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hf_resnet.data.rows import key_of
-from hf_resnet.data.splits import Plan, Side, drawn, held_out, quotas, rank, read_record
+from hf_resnet.data.splits import Plan, Record, Side, drawn, held_out, quotas, rank, read_record
 from hf_resnet.errors import DataError
 
 shares = st.floats(0.01, 0.99)
@@ -166,21 +166,59 @@ def test_a_rank_is_a_fixed_number_from_zero_to_one(key, seed):
 
 
 def test_no_record_is_an_empty_one(tmp_path):
-    assert read_record(None) == {}
-    assert read_record(tmp_path) == {}
-    assert read_record(tmp_path / "nowhere") == {}
+    for folder in (None, tmp_path, tmp_path / "nowhere"):
+        assert read_record(folder) == Record()
+        assert read_record(folder).sides() == {}
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"train": 3, "validation": []}', '{"train": [3], "validation": []}']
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"train": 3, "validation": []}',
+        '{"train": [3], "validation": []}',
+        '{"train": [], "validation": [], "share": "much"}',
+        '{"train": [], "validation": [], "seed": [1]}',
+        "[" * 100_000,
+        '{"train": [], "validation": [], "seed": ' + "1" * 6000 + "}",
+    ],
 )
-def test_a_broken_record_is_an_error_that_names_the_file(tmp_path, text):
+def test_a_broken_record_is_one_line_that_names_the_file(tmp_path, text):
     (tmp_path / "splits.json").write_text(text)
-    with pytest.raises(DataError, match=r"splits\.json is not the record of a split"):
+    with pytest.raises(DataError, match=r"splits\.json is not") as caught:
         read_record(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def recorded(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {"seed": 0, "share": 0.2, "train": ["k1"], "validation": ["k2"], "test": ["k3"]}
+    (folder / "splits.json").write_text(json.dumps(record))
+    return folder
 
 
 def test_a_record_gives_each_key_its_side(tmp_path):
-    record = {"seed": 0, "train": ["k1"], "validation": ["k2"], "test": ["k3"]}
-    (tmp_path / "splits.json").write_text(json.dumps(record))
-    assert read_record(tmp_path) == {"k1": "train", "k2": "validation"}
+    record = read_record(recorded(tmp_path))
+    assert record.sides() == {"k1": "train", "k2": "validation"}
+    assert record.learned == {"k1"}
+    assert (record.seed, record.share) == (0, 0.2)
+
+
+def test_a_record_is_not_read_through_a_link_out_of_the_model_folder(tmp_path):
+    """A model folder may come from a stranger, and what is read from it may be saved again."""
+    mine, theirs = recorded(tmp_path / "mine"), tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "splits.json").symlink_to(mine / "splits.json")
+    with pytest.raises(DataError, match="is a link out of the model folder"):
+        read_record(theirs)
+    (tmp_path / "link").symlink_to(mine)
+    assert read_record(tmp_path / "link").learned == {"k1"}  # the folder may be one
+
+
+def test_a_record_is_found_in_the_cache_of_the_hub_which_is_made_of_links(tmp_path):
+    blobs, snapshot = recorded(tmp_path / "blobs"), tmp_path / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (snapshot / "splits.json").symlink_to(blobs / "splits.json")
+    assert read_record(snapshot).learned == {"k1"}

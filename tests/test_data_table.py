@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import socket
 
 import datasets
 import numpy as np
@@ -266,6 +268,12 @@ def test_a_missing_table_or_column_is_an_error_with_the_nearest_names(tmp_path, 
         load(tmp_path / "pictures")
 
 
+def test_a_pipe_is_no_table_and_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.csv")
+    with pytest.raises(DataError, match=r"a\.csv is a pipe or a device; --train_file takes a file"):
+        load(tmp_path / "a.csv")
+
+
 def test_a_text_file_in_another_encoding_is_an_error(tmp_path):
     (tmp_path / "a.csv").write_bytes("path,label\na.png,caf\xe9\n".encode("latin-1"))
     with pytest.raises(DataError, match="save it as UTF-8"):
@@ -314,3 +322,113 @@ def test_a_declared_class_that_no_picture_has_is_no_class(tmp_path):
     data = load(path)
     assert named(data) == EXPECTED
     assert any("no class for unicorn" in note for note in data.notes)
+
+
+def test_a_web_address_in_a_table_is_a_row_with_a_problem_and_is_never_asked_for(
+    tmp_path, pictures, monkeypatch
+):
+    def refused(*_):
+        raise AssertionError("a connection was made")
+
+    monkeypatch.setattr(socket.socket, "connect", refused)
+    monkeypatch.setattr(socket, "getaddrinfo", refused)
+    addresses = ["http://127.0.0.1:9/a.png", "https://example.org/b.jpg"]
+    lines = [f"{path},cat" for path in addresses] + [f"{path},dog" for path in pictures]
+    lines.append(f"{pictures[0]},cat")
+    text = "\n".join(["path,label", *lines])
+    rows = [
+        json.dumps(dict(zip(("path", "label"), line.split(","), strict=True))) for line in lines
+    ]
+    for path in (table(tmp_path / "a.csv", text), table(tmp_path / "a.jsonl", "\n".join(rows))):
+        problems = {row.origin: row.problem for row in load(path).train.rows() if row.problem}
+        assert problems == dict.fromkeys(addresses, "a web address is not fetched")
+
+
+def test_a_doubled_quote_in_a_csv_is_a_quote_in_the_name(tmp_path, pictures):
+    names = ['the "big" cat', 'dog, "small"', '"', "x"]
+    with (tmp_path / "a.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("path", "label"), *zip(pictures, names, strict=True)])
+    assert '"the ""big"" cat"' in (tmp_path / "a.csv").read_text(encoding="utf-8")
+    assert set(load(tmp_path / "a.csv").labels.names) == set(names)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("[" * 100_000, "nested too deeply"),
+        (
+            '{"path": "a.png", "label": ' + '{"a":' * 50_000 + "1" + "}" * 50_001,
+            "nested too deeply",
+        ),
+        ('{"path": "a.png", "label": ' + "1" * 6000 + "}", "a number of too many digits"),
+    ],
+)
+def test_json_that_no_reader_holds_is_one_line(tmp_path, line, message):
+    for name in ("a.jsonl", "a.json"):
+        with pytest.raises(DataError, match=message) as caught:
+            load(table(tmp_path / name, line if name == "a.jsonl" else f"[{line}]"))
+        assert len(str(caught.value)) < 300
+
+
+def test_what_is_no_number_is_no_label_and_half_a_letter_is_written_out(tmp_path, pictures):
+    labels = ["NaN", "1e400", "-Infinity", r'"\ud83d"', '"cat"', "1e300"]
+    rows = [f'{{"path": "{pictures[0]}", "label": {label}}}' for label in labels]
+    rows[-2] = rows[-2].replace('"path"', r'"\ud800": "\udc00", "path"')
+    data = load(
+        table(tmp_path / "a.jsonl", "\n".join(rows)),
+        image_column_name="path",
+        label_column_name="label",
+    )
+    assert set(data.labels.names) == {r"\ud83d", "cat", str(int(1e300))}
+    problems = [row.problem for row in data.train.rows()]
+    assert problems == ["it has no label"] * 3 + [None] * 3
+
+
+def test_the_name_of_a_file_stays_as_it_is_written(tmp_path):
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    (tmp_path / f"{apart}.png").write_bytes(png(1))
+    (tmp_path / "2.png").write_bytes(png(2))
+    data = load(table(tmp_path / "a.csv", f"path,label\n{apart}.png,{apart}\n2.png,b\n"))
+    assert named(data) == [(composed, png(1)), ("b", png(2))]
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_number_outside_the_declared_classes_is_one_line_or_a_row_with_a_problem(
+    tmp_path, streaming
+):
+    path = stored(
+        tmp_path / "good.parquet",
+        {"image": cells(), "label": [0, 1, 0, 1]},
+        image=datasets.Image(),
+        label=datasets.ClassLabel(names=["dog", "cat"]),
+    )
+    whole = pq.read_table(path)
+    for number in (7, -5, 2**62):
+        broken = whole.set_column(1, "label", pa.array([0, number, 1, 1], pa.int64()))
+        broken = broken.replace_schema_metadata(whole.schema.metadata)
+        pq.write_table(broken, tmp_path / f"{number}.parquet")
+        try:
+            problems = [
+                row.problem
+                for row in load(tmp_path / f"{number}.parquet", streaming=streaming).train.rows()
+            ]
+        except DataError as exc:
+            assert "\n" not in str(exc)
+        else:
+            assert problems == [None, "it has no label", None, None]
+
+
+@pytest.mark.parametrize("flag", ["train_file", "dataset_name"])
+def test_the_library_draws_no_bars_for_what_lies_on_this_machine(tmp_path, capsys, flag):
+    (tmp_path / "set").mkdir()
+    path = stored(
+        tmp_path / "set" / "train.parquet",
+        {"image": cells(), "label": LABELS},
+        image=datasets.Image(),
+    )
+    name = path if flag == "train_file" else tmp_path / "set"
+    capsys.readouterr()
+    data = load_data(DataConfig(**{flag: str(name)}), make_validation=False)
+    assert data.train.size == 4
+    assert capsys.readouterr().err == ""
+    assert not datasets.are_progress_bars_disabled()

@@ -96,3 +96,34 @@ def test_the_engine_answers_as_the_network_does(classifier):
     half = Engine(classifier.network, ComputeConfig(precision="bf16"))
     np.testing.assert_allclose(half.logits(pixels_BCHW), wanted_BK, atol=0.05)
     np.testing.assert_allclose(exact.probabilities(pixels_BCHW).sum(axis=1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("asked_for", [3, 60_000])
+def test_the_network_sees_no_more_at_once_than_it_is_asked_to_and_never_absurdly_many(
+    classifier, monkeypatch, asked_for
+):
+    monkeypatch.setattr("hf_resnet.engine.MOST_AT_ONCE", 4)
+    seen = []
+    monkeypatch.setattr(
+        classifier.network.model.__class__,
+        "forward",
+        watched(classifier.network.model.__class__.forward, seen),
+    )
+    engine = Engine(classifier.network, ComputeConfig(per_device_eval_batch_size=asked_for))
+    pixels_BCHW = np.random.default_rng(0).normal(size=(7, 3, 32, 32)).astype(np.float32)
+    assert engine.batch_size == min(asked_for, 4)
+    assert engine.features(pixels_BCHW).shape == (7, classifier.network.width)
+    assert max(seen) == engine.batch_size
+    seen.clear()
+    together_BK = engine.logits(pixels_BCHW)
+    assert max(seen) == engine.batch_size
+    one_by_one_BK = np.concatenate([engine.logits(pixels_BCHW[i : i + 1]) for i in range(7)])
+    np.testing.assert_allclose(together_BK, one_by_one_BK, atol=1e-5)
+
+
+def watched(forward, seen):
+    def forwarded(self, pixel_values, *args, **options):
+        seen.append(len(pixel_values))
+        return forward(self, pixel_values, *args, **options)
+
+    return forwarded

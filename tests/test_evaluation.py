@@ -18,7 +18,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from hf_resnet.classifier import open_classifier
-from hf_resnet.config import ComputeConfig, DataConfig, ModelConfig
+from hf_resnet.config import ComputeConfig, DataConfig, HeadConfig, ModelConfig
 from hf_resnet.data import load_data, pictures
 from hf_resnet.engine import Engine
 from hf_resnet.errors import DataError, LabelError, ModelError
@@ -285,6 +285,38 @@ def test_the_batch_size_changes_nothing(measured, classifier, split):
         assert one.probability == pytest.approx(two.probability, abs=1e-4)
 
 
+def test_features_in_the_store_measure_the_same_and_no_picture_is_looked_at_again(
+    measured, classifier, split, tmp_path, monkeypatch
+):
+    store = HeadConfig(views=3, feature_cache_dir=str(tmp_path))
+    first = measure(classifier, split, COMPUTE, head=store)
+
+    def looked(*_):
+        raise AssertionError("a picture went through the network")
+
+    monkeypatch.setattr(Engine, "features", looked)
+    again = measure(classifier, split, COMPUTE, head=store)
+    for found in (first, again):
+        assert found.figures == measured.figures
+        assert found.bad == measured.bad
+        for one, two in zip(found.outcomes, measured.outcomes, strict=True):
+            assert (one.key, one.origin, one.truth) == (two.key, two.origin, two.truth)
+            assert one.prediction == two.prediction
+            assert one.probability == pytest.approx(two.probability, abs=1e-4)
+
+
+def test_out_of_the_store_the_same_things_are_refused(classifier, photos, tmp_path):
+    store = HeadConfig(feature_cache_dir=str(tmp_path / "store"))
+    unlabelled = pictures([str(photos / "1")])
+    with pytest.raises(DataError, match=r"has no class, .*--label_column_name"):
+        measure(classifier, unlabelled, COMPUTE, head=store)
+    for name in "01":
+        (tmp_path / "none" / name).mkdir(parents=True)
+        (tmp_path / "none" / name / "x.png").write_text("no picture")
+    with pytest.raises(DataError, match=r"none of the 2 pictures .* can be used; the first is .*x"):
+        measure(classifier, split_of(tmp_path / "none"), COMPUTE, head=store)
+
+
 ON_SEVERAL = """
 import json, sys
 from accelerate import Accelerator
@@ -310,32 +342,74 @@ with open(f"{out}-{accelerator.process_index}.json", "w") as file:
 """
 
 
-@pytest.mark.slow
-def test_two_processes_measure_the_same_as_one(classifier, measured, photos, tmp_path):
-    classifier.save(tmp_path / "model")
-    (tmp_path / "several.py").write_text(ON_SEVERAL)
-    arguments = [tmp_path / "several.py", tmp_path / "model", photos, tmp_path / "found"]
+def on_two_processes(script, tmp_path, *arguments):
+    """Run the script in two processes that know of each other."""
+    (tmp_path / "several.py").write_text(script)
     # on a machine without a GPU accelerate starts one process alone, whatever it is asked for,
     # unless it is told --multi_gpu; Accelerator(cpu=True) then makes them find each other
     launch = "accelerate.commands.accelerate_cli launch --multi_gpu --num_processes 2"
     command = [sys.executable, "-m", *launch.split(), "--main_process_port", "0"]
-    done = subprocess.run(
-        [*command, *map(str, arguments)],
+    return subprocess.run(
+        [*command, str(tmp_path / "several.py"), *map(str, arguments)],
         env=os.environ | {"OMP_NUM_THREADS": "1", "HF_DATASETS_CACHE": str(tmp_path / "cache")},
         capture_output=True,
         text=True,
         check=False,
+        timeout=300,
     )
+
+
+@pytest.mark.slow
+def test_two_processes_measure_the_same_as_one(classifier, measured, photos, tmp_path):
+    classifier.save(tmp_path / "model")
+    done = on_two_processes(ON_SEVERAL, tmp_path, tmp_path / "model", photos, tmp_path / "found")
     assert done.returncode == 0, done.stderr[-3000:]
     first, second = (json.loads((tmp_path / f"found-{i}.json").read_text()) for i in range(2))
     assert first == second
     outcomes = first.pop("outcomes")
-    assert first == json.loads(json.dumps(measured.to_json()))
+    one = json.loads(json.dumps(measured.to_json()))
+    wrong, alone = (found.pop("wrong_answers") for found in (first, one))
+    assert first == one
+    assert {each["file"] for each in wrong} == {each["file"] for each in alone}
     assert len(outcomes) == measured.n
     for row, outcome in zip(outcomes, measured.outcomes, strict=True):
         assert row[:4] == [outcome.key, outcome.origin, outcome.truth, outcome.prediction]
         assert row[4] == pytest.approx(outcome.probability, abs=1e-4)
     assert done.stderr.count("Measuring on test:") == 1
+
+
+ONE_FAILS = """
+import sys
+from accelerate import Accelerator
+from hf_resnet.classifier import open_classifier
+from hf_resnet.config import ComputeConfig, DataConfig
+from hf_resnet.data import load_data
+from hf_resnet.engine import Engine
+from hf_resnet.errors import ModelError
+from hf_resnet.evaluation import measure
+
+model, folder, out = sys.argv[1:]
+accelerator = Accelerator(cpu=True)
+if accelerator.process_index == 1:
+    whole = Engine.logits
+    Engine.logits = lambda engine, pixels: whole(engine, pixels) * float("nan")
+split = load_data(DataConfig(test_dir=folder)).test
+try:
+    measure(open_classifier(model), split, ComputeConfig(precision="fp32"), accelerator)
+except ModelError as exc:
+    with open(f"{out}-{accelerator.process_index}", "w") as file:
+        file.write(str(exc))
+"""
+
+
+@pytest.mark.slow
+def test_what_fails_in_one_process_is_the_same_error_in_all(classifier, photos, tmp_path):
+    classifier.save(tmp_path / "model")
+    done = on_two_processes(ONE_FAILS, tmp_path, tmp_path / "model", photos, tmp_path / "error")
+    assert done.returncode == 0, done.stderr[-3000:]
+    first, second = ((tmp_path / f"error-{i}").read_text() for i in range(2))
+    assert first == second
+    assert "not finite" in first and "\n" not in first
 
 
 def test_a_plain_log_gets_a_line_now_and_then_and_one_at_the_end():

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -20,6 +21,7 @@ from rich.console import Console
 from hf_resnet.config import DataConfig
 from hf_resnet.data import load_data
 from hf_resnet.engine import BadPicture
+from hf_resnet.errors import ConfigError
 from hf_resnet.evaluation import (
     ClassFigures,
     Figure,
@@ -31,8 +33,9 @@ from hf_resnet.evaluation import (
 )
 from hf_resnet.evaluation.confusion_plot import confusion_plot
 from hf_resnet.evaluation.contact_sheet import CELL, RIGHT, WRONG, contact_sheet
-from hf_resnet.evaluation.fonts import cut, default_font, lettering, runs
+from hf_resnet.fonts import cut, default_font, lettering, runs
 from hf_resnet.metrics import confusion_matrix, most_confused, per_class_of
+from tests.conftest import files_of_at_most
 
 BURMESE = "ခွေး"
 
@@ -182,6 +185,31 @@ def test_metrics_json_holds_what_to_json_gives(few, tmp_path):
     assert max(map(len, text.splitlines())) < 200
 
 
+def test_a_full_disk_is_one_line_and_leaves_the_earlier_report_whole(few, tmp_path):
+    split, measured = few
+    report = tmp_path / "report"
+    write_report(measured, split, report)
+    before = {path.name: path.read_bytes() for path in report.iterdir()}
+    other = record(split, [0] * 9)
+    with files_of_at_most(5000), pytest.raises(ConfigError) as caught:
+        write_report(other, split, report)
+    assert {path.name: path.read_bytes() for path in report.iterdir()} == before
+    assert "MB are needed" in str(caught.value) and "--output_dir" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_report_where_a_file_lies_is_one_line(few, tmp_path):
+    split, measured = few
+    (tmp_path / "file").write_text("mine")
+    for place in ("file", "file/report"):
+        with pytest.raises(
+            ConfigError,
+            match=r"the report in .* cannot be written: a file lies in its way; name another",
+        ):
+            write_report(measured, split, tmp_path / place)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_the_keys_of_metrics_json_are_stable(few):
     content = few[1].to_json()
     assert {key: type(value).__name__ for key, value in content.items()} == {
@@ -193,10 +221,11 @@ def test_the_keys_of_metrics_json_are_stable(few):
         "classes": "list",
         "most_confused": "list",
         "confusion": "dict",
+        "wrong_answers": "list",
         "bad_pictures": "list",
         "notes": "list",
     }
-    assert content["schema"] == 1
+    assert content["schema"] == 2
     assert set(content["figures"]["accuracy"]) == {"title", "value", "low", "high", "n"}
     assert set(content["classes"][0]) == {
         "name",
@@ -212,6 +241,32 @@ def test_the_keys_of_metrics_json_are_stable(few):
         "counts": [[3, 0, 0], [0, 3, 0], [1, 1, 1]],
     }
     assert content["bad_pictures"] == [{"origin": "photos/x.jpg", "reason": "the file is cut off"}]
+
+
+def test_metrics_json_names_the_files_of_wrong_answers_the_surest_first(few, tmp_path):
+    _, measured = few
+    surer = Outcome("k", str(tmp_path / "few" / "emu" / "2.png"), "emu", "dog", 0.9)
+    measured = replace(measured, outcomes=(*measured.outcomes[:-1], surer))
+    assert measured.to_json()["wrong_answers"] == [
+        {"file": surer.origin, "label": "emu", "predicted": "dog", "probability": 0.9},
+        {
+            "file": str(tmp_path / "few" / "emu" / "1.png"),
+            "label": "emu",
+            "predicted": "cat",
+            "probability": 0.6,
+        },
+    ]
+
+
+def test_metrics_json_stays_small_however_much_was_wrong(few):
+    _, measured = few
+    wrong = measured.outcomes[-1]
+    many = tuple(f"class {number}" for number in range(3000))
+    large = replace(
+        measured, outcomes=(wrong,) * 5000, names=many, matrix_KK=np.zeros((3000, 3000))
+    )
+    assert len(large.to_json()["wrong_answers"]) == 200
+    assert large.to_json()["confusion"] == {"names": list(many), "counts": None}
 
 
 @given(
@@ -239,6 +294,26 @@ def test_the_sheet_shows_right_and_wrong_answers_with_different_frames(few):
     assert share_of_colour(all_right, WRONG) == 0
     all_wrong = contact_sheet(record(split, [1, 1, 1, 2, 2, 2, 0, 0, 0]), split, letters)
     assert share_of_colour(all_wrong, RIGHT) == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["1.png", "sub/" + "long " * 40 + ".png", "\U00010600.png", "a\nb"]
+)
+def test_the_sheet_says_which_file_was_answered_wrongly(few, name):
+    """Another file name is another picture, for wrong answers alone, and any name can be drawn."""
+    split, measured = few
+    letters = lettering(measured.names)
+
+    def sheet(*changed):
+        outcomes = [
+            replace(each, origin=name) if number in changed else each
+            for number, each in enumerate(measured.outcomes)
+        ]
+        return contact_sheet(replace(measured, outcomes=tuple(outcomes)), split, letters)
+
+    assert sheet(0) == sheet()
+    assert sheet(7) != sheet()
+    assert opened(sheet(7)).size == opened(sheet()).size
 
 
 def test_a_wrong_answer_is_seen_without_colour(few):
@@ -403,7 +478,7 @@ WITH_A_FONT = """
 import pathlib, sys
 from tests.test_evaluation_report import BURMESE, record, split_of
 from hf_resnet.evaluation import write_report
-from hf_resnet.evaluation.fonts import lettering, runs
+from hf_resnet.fonts import lettering, runs
 
 names = ["cat", BURMESE, f"{BURMESE} (dog)"]
 letters = lettering(names)

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hf_resnet.errors import ConfigError
 from hf_resnet.head.rowfile import RowFile
+from tests.conftest import files_of_at_most
 
 
 @settings(deadline=None, max_examples=50)
@@ -32,3 +34,19 @@ def test_rows_that_were_never_written_are_an_error(tmp_path: Path) -> None:
 def test_the_file_has_no_name(tmp_path: Path) -> None:
     RowFile(tmp_path, 2).write(np.array([0]), np.ones((1, 2), np.float32))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_one_line_with_the_room_that_is_needed(tmp_path: Path) -> None:
+    file = RowFile(tmp_path, 1000, expected=1000)
+    with (
+        files_of_at_most(100_000),
+        pytest.raises(ConfigError, match=r"\(4 MB are needed\); .*--feature_cache_dir"),
+    ):
+        file.write(np.arange(100), np.ones((100, 1000), np.float32))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ConfigError, match=r"cannot be written: a file lies in its way"):
+        RowFile(tmp_path / "file", 2)

@@ -1,8 +1,12 @@
 """Features come back as they went in, whatever happens to the process or to the disk."""
 
+import errno
+import io
 import os
 import subprocess
 import sys
+import tracemalloc
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +17,7 @@ from hypothesis import strategies as st
 from hf_resnet.errors import ConfigError
 from hf_resnet.head import store as store_module
 from hf_resnet.head.store import FeatureStore, addresses, cache_folder
+from tests.conftest import files_of_at_most
 
 WIDTH = 6
 REPOSITORY = Path(__file__).parents[1]
@@ -103,7 +108,10 @@ def test_features_of_another_width_are_refused(tmp_path: Path) -> None:
         opened(tmp_path).add(rows(1)[0], np.zeros((1, WIDTH + 1)))
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "other file", "turned bit", "other width"])
+DAMAGE = ["cut", "empty", "other file", "turned bit", "other width", "fewer rows", "no numbers"]
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_chunk_is_dropped_with_a_line_and_the_others_stay(tmp_path, damage):
     stored(tmp_path, (1, 2))
     (path,) = tmp_path.glob("*.npz")
@@ -111,6 +119,10 @@ def test_a_damaged_chunk_is_dropped_with_a_line_and_the_others_stay(tmp_path, da
     content = path.read_bytes()
     if damage == "other width":
         np.savez(path, address=rows(1, 2)[0], features=np.zeros((2, WIDTH + 1), np.float32))
+    elif damage == "fewer rows":
+        np.savez(path, address=rows(1, 2)[0], features=rows(1)[1])
+    elif damage == "no numbers":
+        np.savez(path, address=rows(1, 2)[0], features=rows(1, 2)[1] * np.float32("nan"))
     elif damage == "turned bit":
         feature = content.index(rows(2)[1].tobytes())
         path.write_bytes(content[:feature] + b"\xff" + content[feature + 1 :])
@@ -142,6 +154,75 @@ def test_a_large_chunk_that_says_it_is_smaller_is_dropped(tmp_path: Path) -> Non
     (path,) = tmp_path.glob("*.npz")
     path.write_bytes(path.read_bytes().replace(b"(3000, 6)", b"(2999, 6)"))
     assert not opened(tmp_path).holds(rows(1)[0]).any()
+
+
+@pytest.mark.parametrize("part", ["address", "features"])
+@pytest.mark.parametrize("packed", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_no_memory_is_taken_for_what_a_chunk_only_says_it_holds(tmp_path, part, packed):
+    stored(tmp_path, (1, 2))
+    (path,) = tmp_path.glob("*.npz")
+    with zipfile.ZipFile(path) as chunk:
+        members = {name: chunk.read(name) for name in chunk.namelist()}
+    members[f"{part}.npy"] = said(part) + bytes(50_000_000 if packed == zipfile.ZIP_DEFLATED else 9)
+    with zipfile.ZipFile(path, "w", packed) as chunk:
+        for name, content in members.items():
+            chunk.writestr(name, content)
+    del members
+    told: list[str] = []
+    tracemalloc.start()
+    assert not opened(tmp_path, told).holds(rows(1, 2)[0]).any()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 5_000_000
+    assert len(told) == 1 and not path.exists()
+
+
+def said(part: str) -> bytes:
+    """The beginning of an array of a million million rows."""
+    header = io.BytesIO()
+    kind, row = ("|S16", ()) if part == "address" else ("<f4", (WIDTH,))
+    told = {"descr": kind, "fortran_order": False, "shape": (10**12, *row)}
+    np.lib.format.write_array_header_1_0(header, told)
+    return header.getvalue()
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe", "device"])
+def test_what_is_no_file_is_no_chunk_whatever_it_is_called(tmp_path, what):
+    stored(tmp_path, (1,))
+    odd = tmp_path / "odd.npz"
+    {
+        "folder": odd.mkdir,
+        "pipe": lambda: os.mkfifo(odd),
+        "device": lambda: odd.symlink_to("/dev/zero"),
+    }[what]()
+    told: list[str] = []
+    assert opened(tmp_path, told).holds(rows(1, 2)[0]).tolist() == [True, False]
+    assert not told and odd.exists()
+
+
+def test_what_the_disk_refuses_is_an_error_and_drops_nothing(tmp_path, monkeypatch):
+    stored(tmp_path, (1, 2))
+    store = opened(tmp_path)
+
+    def refused(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(zipfile, "ZipFile", refused)
+    with pytest.raises(ConfigError, match=r"features cannot be kept in .*Input/output error"):
+        store.holds(rows(1)[0])
+    assert len(list(tmp_path.glob("*.npz"))) == 1
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_chunk(tmp_path):
+    stored(tmp_path, (1,))
+    store = opened(tmp_path)
+    store.add(*rows(*range(2, 2000)))
+    with files_of_at_most(10_000), pytest.raises(ConfigError) as caught:
+        store.flush()
+    assert "File too large" in str(caught.value) and "--feature_cache_dir" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".npz"]
+    assert opened(tmp_path).holds(rows(1, 2)[0]).tolist() == [True, False]
 
 
 def test_a_chunk_that_another_process_dropped_is_not_missed(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """hf_resnet.images: bytes become a whole, upright RGB picture, or a PictureError with a reason."""
 
 import io
+import os
 import struct
 import tracemalloc
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from hf_resnet.images import (
     decode,
     format_of,
     open_picture,
+    read,
 )
 
 WIDTH, HEIGHT = 56, 40
@@ -454,3 +457,30 @@ def test_formats_are_found_by_their_bytes_and_suffixes_name_them_all():
 def test_a_pillow_without_webp_says_so(monkeypatch):
     monkeypatch.setattr(features, "check", lambda name: False)
     assert "cannot read WEBP" in reason(FILES["webp"])
+
+
+def test_a_pipe_and_a_device_are_never_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    for path in (tmp_path / "pipe.jpg", "/dev/zero", tmp_path):
+        with pytest.raises(PictureError, match=r"^not a file$"):
+            open_picture(path)
+
+
+def test_a_file_that_became_a_pipe_after_it_was_looked_at_is_not_waited_for(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    monkeypatch.setattr(Path, "is_file", lambda self: True)
+    with pytest.raises(PictureError, match=r"^not a file$"):
+        open_picture(tmp_path / "pipe.jpg")
+
+
+@pytest.mark.skipif(not Path("/proc/self/pagemap").exists(), reason="a file of Linux")
+def test_a_file_that_says_no_size_is_read_to_the_limit_and_no_further():
+    assert read("/proc/self/cmdline") == Path("/proc/self/cmdline").read_bytes()
+    with pytest.raises(PictureError, match="too large"):
+        read("/proc/self/pagemap", limits=Limits(max_bytes=300_000))
+
+
+def test_a_file_is_read_whole(tmp_path):
+    for size in (0, 1, 2**16, 3_000_001):
+        (tmp_path / "file").write_bytes(bytes(range(256)) * (size // 256) + b"x" * (size % 256))
+        assert read(tmp_path / "file") == (tmp_path / "file").read_bytes()

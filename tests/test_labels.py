@@ -29,6 +29,9 @@ def test_a_name_is_found_exactly_then_without_case_then_by_a_part_between_commas
     assert IMAGENET.find("tabby,tabby cat") == 0
 
 
+TWINS = Labels(("tabby, tabby cat", "tiger cat", "Persian cat", "zebra", "crane", "crane (5)"))
+
+
 def test_an_exact_name_wins_over_a_part_of_another():
     labels = Labels(("maillot", "maillot, tank suit"))
     assert labels.find("maillot") == 0
@@ -37,7 +40,8 @@ def test_an_exact_name_wins_over_a_part_of_another():
 
 def test_a_part_that_several_classes_share_is_refused_with_their_names():
     labels = Labels(("cat, tabby", "cat, tiger"))
-    with pytest.raises(LabelError, match="could be 'cat, tabby' or 'cat, tiger'; write the whole"):
+    message = r"could be 'cat, tabby' \(cat#0\) or 'cat, tiger' \(cat#1\); write the whole name, or"
+    with pytest.raises(LabelError, match=message):
         labels.find("cat")
 
 
@@ -186,3 +190,43 @@ def test_names_given_twice_are_told_apart(given_names):
     assert len(found) == len(given_names)
     if len(set(given_names)) == len(given_names):
         assert found == tuple(given_names)
+
+
+def test_a_name_that_two_classes_came_with_is_refused_and_its_index_tells_them_apart():
+    """ImageNet has two classes 'crane', and unique_names made 'crane (517)' of the second."""
+    with pytest.raises(LabelError, match=r"'crane' \(crane#4\) or 'crane \(5\)' \(crane#5\)"):
+        TWINS.find("crane")
+    assert TWINS.find("crane#4") == 4
+    assert TWINS.find("crane#5") == TWINS.find("crane (5)") == 5
+    kept = compile_rows(TWINS, Surgery(keep=("crane#4", "zebra")))
+    assert [row.name for row in kept] == ["zebra", "crane"]
+    assert TWINS.find("zebra") == 3
+
+
+def test_an_index_is_taken_only_with_a_name_that_may_mean_that_class():
+    for text in ("crane#3", "zebra#4", "#3", "crane#", "crane#99", "crane#-1", "crane#\u0664"):
+        with pytest.raises(LabelError, match="no class is called"):
+            TWINS.find(text)
+    assert Labels(("c#1", "c")).find("c#1") == 0
+
+
+def test_a_list_of_exact_names_may_hold_both_of_two_twins():
+    rows = compile_rows(TWINS, Surgery(labels=("crane (5)", "crane")))
+    assert [row.sources for row in rows] == [(5,), (4,)]
+
+
+def test_a_name_that_no_file_can_hold_is_refused():
+    with pytest.raises(LabelError, match=r"no file can hold the class name 'a\\ud800'"):
+        Labels(("a\ud800", "b"))
+
+
+def test_numbers_of_thousands_of_digits_are_sorted_as_numbers():
+    long = "1" + "0" * 6000
+    assert natural_order([long, "2", "010", "9", "0", long[:-1]]) == (
+        "0",
+        "2",
+        "9",
+        "010",
+        long[:-1],
+        long,
+    )

@@ -244,3 +244,36 @@ def test_a_class_renamed_twice_remembers_that_it_was_trained(family_folders):
     origins = {fact.name: (fact.origin, fact.sources) for fact in third.facts.classes}
     assert origins["pony"] == ("kept", ("horse",))
     assert origins["y"][0] == "untrained"
+
+
+def loud(names=("a", "b", "loud")):
+    """A classifier with one class whose row is far above all others, wherever one looks."""
+    torch.manual_seed(3)
+    head = nn.Linear(16, len(names))
+    with torch.no_grad():
+        head.weight[-1] = 3 * head.weight[:-1].sum(0)
+        head.bias[:] = torch.tensor([0.0] * (len(names) - 1) + [200.0])
+    return small(head, names)
+
+
+def test_an_untrained_class_is_weighed_only_against_the_classes_that_stay():
+    """Drawn down by the mean of all rows, it would win over those that stay where a loud one goes."""
+    changed = change_classes(loud(), Surgery(drop=("loud",), add=("new",))).classifier
+    logits_NK = logits(changed)
+    assert changed.labels.names == ("a", "b", "new")
+    assert (logits_NK[:, 2] <= logits_NK[:, :2].mean(1) - 9.9).all()
+
+
+def test_an_added_class_with_pictures_is_weighed_only_against_the_classes_that_stay(tmp_path):
+    """Lifted over a loud class that goes, it would win every picture of those that stay."""
+    shown = load_data(
+        DataConfig(test_dir=str(folder_of(tmp_path / "new", ["new"], count=8, start=50)))
+    ).test
+    old = loud()
+    before = logits(old)[:, :2].max(1).values
+    changed = change_classes(
+        old, Surgery(drop=("loud",), add=("new",)), examples=shown, compute=EXACT
+    )
+    assert changed.recognised["new"] >= 0.7
+    assert float(changed.classifier.network.bias_K[2]) < 100
+    assert (logits(changed.classifier)[:, 2] < before + 50).all()

@@ -4,7 +4,6 @@ A source is a module with `recognises(config)`, `open_folder(folder, ...)` and `
 write its file and name it in SOURCES.
 """
 
-import json
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +13,7 @@ from hf_resnet.backbones import packaged, reference, scratch, timm, transformers
 from hf_resnet.backbones.network import Network, Opened
 from hf_resnet.config import ModelConfig
 from hf_resnet.errors import ModelError
+from hf_resnet.jsonfile import read_object
 from hf_resnet.labels import Labels
 from hf_resnet.preprocess import Preprocess
 
@@ -79,17 +79,14 @@ def save_backbone(network: Network, labels: Labels, preprocess: Preprocess, fold
 
 def source_of(folder: Path) -> str:
     """Which source the folder's config.json belongs to."""
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except FileNotFoundError as exc:
+    if not (folder / "config.json").exists():
         raise ModelError(
             f"{folder} holds no config.json, so it is no model folder; "
             "give the folder that training wrote"
-        ) from exc
-    except ValueError as exc:
-        raise ModelError(f"{folder / 'config.json'} is not JSON: {exc}") from exc
+        )
+    config = read_object(folder / "config.json")
     for name, source in SOURCES.items():
-        if isinstance(config, dict) and source.recognises(config):
+        if source.recognises(config):
             return name
     raise ModelError(
         f"{folder / 'config.json'} is neither of transformers (model_type) nor of timm "

@@ -111,6 +111,9 @@ def from_processor(config: Config) -> Preprocess:
             f"{did_you_mean(str(name), DEFAULTS)}; known are {listed(DEFAULTS, most=99)}"
         )
     asked = DEFAULTS[name] | config  # a null is not a default but a no
+    for key, value in asked.items():
+        if key.startswith("do_") and not isinstance(value, bool | None):
+            raise _refused(asked, key, "it is true or false")
     if not asked["do_resize"]:
         raise _refused(asked, "do_resize", "pictures would come out in different sizes")
     mode, size, resize = _READERS.get(name, _plain)(asked)
@@ -151,13 +154,14 @@ def to_processor(preprocess: Preprocess, image_processor_type: str | None = None
 def from_pretrained_cfg(cfg: Config) -> Preprocess:
     """What timm's evaluation transform for this pretrained_cfg does to a picture."""
     input_size = cfg.get("input_size") or (3, 224, 224)
-    if len(input_size) != 3 or input_size[0] != 3:
+    whole = isinstance(input_size, list | tuple) and all(type(side) is int for side in input_size)
+    if not whole or len(input_size) != 3 or input_size[0] != 3:
         raise _refused(cfg, "input_size", "3 channels, a height and a width are needed")
     crop_mode = cfg.get("crop_mode") or "center"
-    if crop_mode not in _CROP_MODES:
+    if not isinstance(crop_mode, str) or crop_mode not in _CROP_MODES:
         raise _refused(cfg, "crop_mode", f"allowed are {listed(_CROP_MODES)}")
     crop_pct = _number({"crop_pct": cfg.get("crop_pct") or USUAL_CROP_PCT}, "crop_pct")
-    height, width = int(input_size[1]), int(input_size[2])
+    height, width = input_size[1], input_size[2]
     return Preprocess(
         mode=_CROP_MODES[crop_mode],
         size=(height, width),
@@ -357,9 +361,9 @@ def _sides(asked: Config, key: str) -> dict[str, int]:
 
 def _number(asked: Config, key: str) -> float:
     value = asked[key]
-    if isinstance(value, int | float) and value > 0:
+    if type(value) in (int, float) and 1e-6 <= value <= 1e6:
         return float(value)
-    raise _refused(asked, key, "it is a number above 0")
+    raise _refused(asked, key, "it is a number above 0, from 0.000001 to a million")
 
 
 def _pair(sides: dict[str, int]) -> Size:
@@ -370,11 +374,10 @@ def _pair(sides: dict[str, int]) -> Size:
 
 def _triple(asked: Config, key: str, default: Triple | None = None) -> Triple:
     value = asked.get(key) or default
-    if isinstance(value, int | float):
-        value = (value,)
-    if isinstance(value, list | tuple) and len(value) in (1, 3):
-        with contextlib.suppress(TypeError, ValueError):  # not numbers
-            return cast(Triple, tuple(float(number) for number in value) * (3 // len(value)))
+    numbers = value if isinstance(value, list | tuple) else (value,)
+    if len(numbers) in (1, 3) and all(type(number) in (int, float) for number in numbers):
+        with contextlib.suppress(OverflowError):
+            return cast(Triple, tuple(float(number) for number in numbers) * (3 // len(numbers)))
     raise _refused(asked, key, "it is one number or three")
 
 

@@ -13,8 +13,16 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
+from hf_resnet.backbones.hostile import (
+    check_fits,
+    check_layers,
+    first_line,
+    refusing,
+    shapes_in,
+)
 from hf_resnet.backbones.network import Network, Opened
 from hf_resnet.errors import ModelError, listed
+from hf_resnet.jsonfile import read_object
 from hf_resnet.labels import Labels, unique_names
 from hf_resnet.preprocess import Preprocess
 from hf_resnet.resnet import Architecture, ResNet, load_weights, named
@@ -45,19 +53,27 @@ def open_architecture(name: str) -> Opened:
 
 def open_folder(folder: Path, *, random_init: bool, trust_remote_code: bool) -> Opened:
     """Open a folder that `save` wrote; it never runs code."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = read_object(folder / "config.json")
     try:
         architecture = _architecture(config[_KEY])
-        names = unique_names([str(name) for name in config["label_names"]])
+        names = _names(config["label_names"])
         preprocess = Preprocess.from_json(config["preprocess"])
     except (KeyError, TypeError, AttributeError) as exc:
         raise ModelError(
             f"{folder / 'config.json'} is not as hf_resnet writes it ({type(exc).__name__}: {exc}); "
             "take the file from where it came"
         ) from exc
+    except ModelError as exc:
+        raise ModelError(f"{folder / 'config.json'}: {exc}") from exc
+    shapes = None if random_init else shapes_in([_weights(folder)])
+    path = folder / "config.json"
+    check_layers(dataclasses.asdict(architecture), str(path), shapes)
+    with refusing(f"{path} describes no network that can be made"), torch.device("meta"):
+        sketch = ResNet(architecture, len(names))
+    check_fits(sketch, shapes, str(path))
     model = _random(architecture, len(names))
     if not random_init:
-        _fill(model, folder)
+        _fill(model, _weights(folder))
     return Opened(_network(model), names, preprocess, untrained_head=random_init)
 
 
@@ -102,17 +118,26 @@ def _architecture(record: dict[str, Any]) -> Architecture:
     return Architecture(**values)
 
 
-def _fill(model: ResNet, folder: Path) -> None:
-    from safetensors.torch import load_file
+def _names(names: Any) -> tuple[str, ...]:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise TypeError("label_names is a list of names")
+    return unique_names(names)
 
+
+def _weights(folder: Path) -> Path:
     weights = folder / "model.safetensors"
     if not weights.is_file():
         raise ModelError(
             f"{folder} has no model.safetensors; take the file from where the folder came, or add "
             "--random_init to start from none"
         )
+    return weights
+
+
+def _fill(model: ResNet, weights: Path) -> None:
+    from safetensors.torch import load_file
+
     try:
         load_weights(model, load_file(weights))
     except (SafetensorError, ModelError) as exc:
-        text = str(exc).strip().splitlines()[0]
-        raise ModelError(f"{weights} cannot be used: {text}") from exc
+        raise ModelError(f"{weights} cannot be used: {first_line(exc)}") from exc

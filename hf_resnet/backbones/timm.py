@@ -5,20 +5,42 @@ is saved here opens in timm and in transformers alike, with equal logits.
 """
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
+import torch
 from torch import nn
 
+from hf_resnet.backbones.hostile import check_fits, check_layers, refusing, shapes_in
 from hf_resnet.backbones.native_preprocess import from_pretrained_cfg, to_pretrained_cfg
 from hf_resnet.backbones.network import Network, Opened, find_head
 from hf_resnet.errors import ModelError, did_you_mean
+from hf_resnet.jsonfile import read_object
 from hf_resnet.labels import Labels, unique_names
 from hf_resnet.preprocess import Preprocess
 
 NAME = "timm"
 _PREFIX = "timm_model."
+_MOST_CLASSES = 100_000
+# these steer how timm loads: past a tensor that is missing, from another place, into half a network
+_NOT_ALLOWED = (
+    "pretrained",
+    "pretrained_strict",
+    "pretrained_cfg",
+    "pretrained_cfg_overlay",
+    "pretrained_model_args",
+    "pretrained_filter_fn",
+    "checkpoint_path",
+    "cache_dir",
+    "features_only",
+    "out_indices",
+    "scriptable",
+    "exportable",
+    "no_jit",
+    "device",
+    "dtype",
+)
 
 
 def recognises(config: dict[str, Any]) -> bool:
@@ -30,26 +52,26 @@ def open_folder(folder: Path, *, random_init: bool, trust_remote_code: bool) -> 
     """Open a folder as timm's save_for_hf leaves it; safetensors only, and it never runs code."""
     import timm
 
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    path = folder / "config.json"
+    config = read_object(path)
+    _check(config, path)
     weights = folder / "model.safetensors"
     if not random_init and not weights.is_file():
         raise ModelError(
             f"{folder} has no model.safetensors; a pickle (.bin, .pth) is not read since it can run "
             "code, so save the model as safetensors with the tool that made it"
         )
-    classes = int(config.get("num_classes") or 0)
-    try:
-        prefixed = not random_init and _is_prefixed(weights)
-        model = timm.create_model(
-            f"local-dir:{folder}",
-            pretrained=not (random_init or prefixed),
-            num_classes=classes,
-        )
+    shapes = None if random_init else shapes_in([weights])
+    check_layers(config.get("model_args") or {}, f"{path}: model_args", shapes)
+    prefixed = shapes is not None and all(name.startswith(_PREFIX) for name in shapes)
+    make = partial(timm.create_model, f"local-dir:{folder}", num_classes=_classes(config))
+    with refusing(f"timm cannot open {folder}"):
+        with torch.device("meta"):
+            sketch = make(pretrained=False)
+        check_fits(sketch, shapes, str(path))
+        model = make(pretrained=not (random_init or prefixed))
         if prefixed:
             _load_prefixed(model, weights)
-    except (RuntimeError, ValueError, OSError, KeyError, TypeError, SafetensorError) as exc:
-        text = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
-        raise ModelError(f"timm cannot open {folder}: {text}") from exc
     return _opened(model, _names(config), untrained=random_init)
 
 
@@ -152,6 +174,53 @@ def _opened(model: Any, names: tuple[str, ...], *, untrained: bool) -> Opened:
     )
 
 
+def _check(config: dict[str, Any], path: Path) -> None:
+    """Stop where a value is of another type than timm writes, or would have the weights filled in
+    otherwise than strictly and from this folder."""
+    cfg, arguments = config.get("pretrained_cfg", {}), config.get("model_args", {})
+    for key, value in (("pretrained_cfg", cfg), ("model_args", arguments)):
+        if not isinstance(value, dict):
+            raise _odd(path, key, value, "it is an object")
+    if not isinstance(config["architecture"], str):
+        raise _odd(path, "architecture", config["architecture"], "it is a name")
+    for key in _NOT_ALLOWED:
+        if key in arguments:
+            raise _odd(path, f"model_args: {key}", arguments[key], "it is not a part of a network")
+    if arguments.get("in_chans", 3) != 3:
+        raise _odd(path, "model_args: in_chans", arguments["in_chans"], "pictures have 3 channels")
+    if not arguments.get("global_pool", "avg"):
+        raise _odd(
+            path, "model_args: global_pool", arguments["global_pool"], "there is no head then"
+        )
+    for known in (config, cfg):
+        classes, names = known.get("num_classes", 0), known.get("label_names") or []
+        if classes is not None and not (type(classes) is int and 0 <= classes <= _MOST_CLASSES):
+            raise _odd(path, "num_classes", classes, f"it is a number from 0 to {_MOST_CLASSES:,}")
+        listed_names = names.values() if isinstance(names, dict) else names
+        if not isinstance(names, list | dict) or not all(isinstance(n, str) for n in listed_names):
+            raise _odd(path, "label_names", names, "it is a list of names")
+        if isinstance(names, dict) and not all(key.isdecimal() for key in names):
+            raise _odd(path, "label_names", names, "its keys are the numbers of the classes")
+    described = config.get("label_descriptions") or {}
+    if not isinstance(described, dict) or not all(isinstance(t, str) for t in described.values()):
+        raise _odd(path, "label_descriptions", described, "it is an object of texts")
+
+
+def _odd(path: Path, key: str, value: object, why: str) -> ModelError:
+    return ModelError(
+        f"{path}: {key} is {str(value)[:60]!r}, which cannot be followed: {why}; take the file from "
+        "where it came"
+    )
+
+
+def _classes(config: dict[str, Any]) -> int | None:
+    """How many classes the weights were saved with; None where the architecture's own number."""
+    classes: int | None = config.get("num_classes")
+    if classes is None:
+        classes = config.get("pretrained_cfg", {}).get("num_classes")
+    return classes
+
+
 def _names(config: dict[str, Any]) -> tuple[str, ...]:
     cfg = config.get("pretrained_cfg", {})
     names = config.get("label_names") or cfg.get("label_names")
@@ -161,13 +230,6 @@ def _names(config: dict[str, Any]) -> tuple[str, ...]:
         names = imagenet_names({**cfg, **config})
     described = config.get("label_descriptions") or {}
     return unique_names([str(described.get(name, name)) for name in names])
-
-
-def _is_prefixed(weights: Path) -> bool:
-    from safetensors import safe_open
-
-    with safe_open(weights, framework="pt") as tensors:
-        return all(name.startswith(_PREFIX) for name in tensors.keys())  # noqa: SIM118
 
 
 def _load_prefixed(model: nn.Module, weights: Path) -> None:

@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
+import torch
 
+from hf_resnet.backbones.hostile import check_fits, check_layers, refusing, shapes_in
 from hf_resnet.backbones.native_preprocess import from_processor, processor_type, to_processor
 from hf_resnet.backbones.network import Network, Opened, find_head
 from hf_resnet.errors import ModelError
+from hf_resnet.jsonfile import read_object
 from hf_resnet.labels import Labels, unique_names
 from hf_resnet.preprocess import Preprocess
 
@@ -28,13 +30,18 @@ def open_folder(folder: Path, *, random_init: bool, trust_remote_code: bool) -> 
 
     code = {"trust_remote_code": trust_remote_code}
     missing: set[str] = set()
-    try:
+    shapes = None if random_init else shapes_in(_weights(folder))
+    path = folder / "config.json"
+    check_layers(read_object(path), str(path), shapes)
+    with refusing(f"transformers cannot open {folder}"):
         config = AutoConfig.from_pretrained(folder, **code)
+        with torch.device("meta"):
+            sketch = AutoModelForImageClassification.from_config(config, **code)
+        check_fits(sketch, shapes, str(path))
         with _no_progress_bars():
             if random_init:
                 model = AutoModelForImageClassification.from_config(config, **code)
             else:
-                _check_index(folder)
                 model, loading = AutoModelForImageClassification.from_pretrained(
                     folder,
                     config=config,
@@ -44,8 +51,6 @@ def open_folder(folder: Path, *, random_init: bool, trust_remote_code: bool) -> 
                     **code,
                 )
                 missing = set(loading["missing_keys"])
-    except (ValueError, OSError, KeyError, RuntimeError, ImportError, SafetensorError) as exc:
-        raise ModelError(_reason(folder, exc)) from exc
     processor = _processor(folder, config)
     network = Network(
         model.float().eval(),
@@ -61,7 +66,7 @@ def open_folder(folder: Path, *, random_init: bool, trust_remote_code: bool) -> 
         )
     return Opened(
         network=network,
-        names=unique_names([str(name) for _, name in sorted(config.id2label.items())]),
+        names=_names(config.id2label, path),
         preprocess=from_processor(processor),
         untrained_head=random_init or bool(missing),
     )
@@ -80,25 +85,56 @@ def save(network: Network, labels: Labels, preprocess: Preprocess, folder: Path)
     (folder / "preprocessor_config.json").write_text(text, encoding="utf-8")
 
 
-def _check_index(folder: Path) -> None:
-    """An index of shards may name files of this folder, and safetensors only."""
+def _names(id2label: dict[int, Any], path: Path) -> tuple[str, ...]:
+    names = [name for _, name in sorted(id2label.items())]
+    if not all(isinstance(name, str | int) for name in names):
+        raise ModelError(f"{path}: id2label has something else than names; mend it")
+    return unique_names([str(name) for name in names])
+
+
+def _weights(folder: Path) -> list[Path]:
+    """The files of the weights: one, or those that an index names, in this folder and safetensors."""
+    if (folder / "model.safetensors").is_file():
+        return [folder / "model.safetensors"]
     path = folder / "model.safetensors.index.json"
-    if not path.is_file():
-        return
-    names = set(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values())
-    wrong = [n for n in names if Path(str(n)).name != n or not n.endswith(".safetensors")]
-    if wrong:
-        raise ModelError(
-            f"{path} names {wrong[0]!r}; only safetensors files of the same folder are read"
+    if not path.exists():
+        raise ModelError(_no_weights(folder))
+    names = read_object(path).get("weight_map")
+    if not isinstance(names, dict) or not names:
+        raise ModelError(f"{path} has no weight_map; take the file from where it came")
+    for name in names.values():
+        if (
+            not isinstance(name, str)
+            or Path(name).name != name
+            or Path(name).suffix != ".safetensors"
+        ):
+            raise ModelError(
+                f"{path} names {name!r}; only safetensors files of the same folder are read"
+            )
+        if not (folder / name).is_file():
+            raise ModelError(
+                f"{path} names {name}, and there is no such file; take it from its source"
+            )
+    return [folder / name for name in sorted(set(names.values()))]
+
+
+def _no_weights(folder: Path) -> str:
+    if any(folder.glob("*.bin")):
+        return (
+            f"{folder} has its weights as a pickle (.bin), which can run code when read; "
+            "convert it to safetensors with the tool that made it"
         )
+    return (
+        f"transformers cannot open {folder}: it has no model.safetensors; take the file from where the "
+        "folder came, or add --random_init to start from none"
+    )
 
 
 def _processor(folder: Path, config: Any) -> dict[str, Any]:
     """The preprocessor_config.json, or what the library would use for such a model without one."""
     path = folder / "preprocessor_config.json"
-    if path.is_file():
-        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return stored
+    if path.exists():
+        return read_object(path)
     from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPING
 
     try:
@@ -110,16 +146,6 @@ def _processor(folder: Path, config: Any) -> dict[str, Any]:
         ) from exc
     usual: dict[str, Any] = by_backend["pil"]().to_dict()
     return usual
-
-
-def _reason(folder: Path, exc: Exception) -> str:
-    text = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
-    if any(folder.glob("*.bin")) and not any(folder.glob("*.safetensors")):
-        return (
-            f"{folder} has its weights as a pickle (.bin), which can run code when read; "
-            "convert it to safetensors with the tool that made it"
-        )
-    return f"transformers cannot open {folder}: {text}"
 
 
 @contextmanager

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from hf_resnet.anatomy import Anatomy, Layer, anatomy_of, grouped, picture, table
 from hf_resnet.anatomy.record import as_json
 from hf_resnet.classifier import open_classifier
 from hf_resnet.config import LayersConfig, ModelConfig
 from hf_resnet.errors import ConfigError
 from hf_resnet.evaluation.report import as_text
+from hf_resnet.screen import screen
 
 PICTURES = (".png", ".svg")
 LEAST_WIDTH = 80
@@ -32,9 +31,8 @@ def run(config: LayersConfig) -> None:
     size = (config.size, config.size) if config.size else classifier.preprocess.size
     anatomy = anatomy_of(network, size)
     layers = grouped(anatomy, config.depth)
-    console = Console(highlight=False, markup=False)
-    if console.width < LEAST_WIDTH:
-        console = Console(highlight=False, markup=False, width=LEAST_WIDTH)
+    console = screen(soft_wrap=False)
+    console.width = max(console.width, LEAST_WIDTH)
     console.print(
         table(
             anatomy,

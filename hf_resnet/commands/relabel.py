@@ -1,5 +1,6 @@
 """hf-resnet relabel: change the classes of a trained classifier."""
 
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -8,28 +9,34 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from hf_resnet.backbones.reference import resolve
 from hf_resnet.classifier import ClassFact, check_output, new_model_folder, open_classifier
-from hf_resnet.commands.recipe import write_recipe
-from hf_resnet.config import DataConfig, RelabelConfig
-from hf_resnet.data import SPLITS_FILE, load_data, pictures
-from hf_resnet.errors import ConfigError, LabelError, listed
+from hf_resnet.commands.recipe import read_yaml, write_recipe
+from hf_resnet.config import RelabelConfig
+from hf_resnet.data import SPLITS_FILE, existing_folder, load_examples, pictures, read_record
+from hf_resnet.errors import ConfigError, LabelError, counted, listed
 from hf_resnet.labels import Labels, Surgery, split_names
 from hf_resnet.relabel import Relabelled, change_classes
+from hf_resnet.screen import one_line, screen
 
 MOST_ROWS = 40
 
 
 def run(config: RelabelConfig) -> None:
     """Open the model, change its classes, show where each came from, and save."""
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console = screen()
     check_output(config.output_dir, overwrite=config.overwrite_output_dir)
+    examples, notes = None, list[str]()
+    if config.add_dir:
+        examples, notes = load_examples(config.add_dir, "--add_dir")
+    samples = None
+    if config.sample_dir:
+        samples = pictures([str(existing_folder(config.sample_dir, "--sample_dir"))])
+        notes += samples.notes
+    folder = resolve(config.model).folder
+    read_record(folder)  # stops here where it is no record
     classifier = open_classifier(config.model)
     surgery = surgery_of(config, classifier.labels)
-    examples = None
-    if config.add_dir:
-        # as a test split: it may hold a single class, which no training split may
-        examples = load_data(DataConfig(test_dir=config.add_dir)).test
-    samples = pictures([config.sample_dir]) if config.sample_dir else None
     changed = change_classes(
         classifier, surgery, examples=examples, samples=samples, compute=config.compute
     )
@@ -37,12 +44,13 @@ def run(config: RelabelConfig) -> None:
         changed.classifier.write(place)
         write_recipe(config, place)
         # what the kept rows learned from is still what must not be measured on
-        splits = Path(config.model.model_name_or_path) / SPLITS_FILE
-        if splits.is_file():
-            shutil.copy(splits, place)
+        if folder and (folder / SPLITS_FILE).is_file():
+            shutil.copyfile(folder / SPLITS_FILE, place / SPLITS_FILE)
     _show(console, changed, classifier.labels)
+    for note in notes:
+        console.print(one_line(f"note: {note}"))
     console.print(f"\nsaved in {config.output_dir}; try it:")
-    console.print(f"  hf-resnet predict {config.output_dir} PICTURES")
+    console.print(f"  hf-resnet predict {shlex.quote(config.output_dir)} PICTURES")
 
 
 def surgery_of(config: RelabelConfig, labels: Labels) -> Surgery:
@@ -68,35 +76,56 @@ def surgery_of(config: RelabelConfig, labels: Labels) -> Surgery:
 
 
 def _surgery_of_yaml(path: str, labels: Labels) -> Surgery:
-    import yaml
-
-    try:
-        content = yaml.safe_load(_read(path))
-    except yaml.YAMLError as exc:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(exc).split())}") from exc
+    content = {key: value for key, value in read_yaml(path).items() if value is not None}
     allowed = ("keep", "drop", "rename", "merge", "add", "labels")
-    if not isinstance(content, dict) or (unknown := set(content) - set(allowed)):
-        got = f"got {listed(map(str, unknown))}" if isinstance(content, dict) else "got no keys"
-        raise ConfigError(f"{path} may have the keys {listed(allowed)}; {got}")
+    if unknown := set(content) - set(allowed):
+        got = listed(sorted(unknown))
+        raise ConfigError(f"{path} may have the keys {listed(allowed)}; got {got}")
     lists = {
-        key: tuple(map(str, value)) if isinstance(value, list) else split_names(str(value), labels)
+        key: tuple(value) if isinstance(value, list) else split_names(value, labels)
         for key, value in content.items()
-        if key in ("keep", "drop", "add", "labels")
+        if key in ("keep", "drop", "add", "labels") and _is_list(key, value, path)
     }
+    for key in ("rename", "merge"):
+        _check_pairs(key, content.get(key, []), path)
     return Surgery(
         **lists,
-        rename=_renames(content.get("rename") or ()),
-        merge=_merges(content.get("merge") or (), labels),
+        rename=_renames(content.get("rename", [])),
+        merge=_merges(content.get("merge", []), labels),
     )
 
 
-Given = Mapping[Any, Any] | Sequence[Any] | str
+def _is_list(key: str, value: Any, path: str) -> bool:
+    if not isinstance(value, dict) and _are_names(value):
+        return True
+    raise ConfigError(f"{path}: {key} takes a list of class names, such as [a, b]")
+
+
+def _check_pairs(key: str, value: Any, path: str) -> None:
+    if isinstance(value, dict):
+        fits = all(isinstance(each, str) or key == "merge" for each in value.values())
+        fits = fits and all(_are_names(each) for each in value.values())
+    else:
+        texts = [value] if isinstance(value, str) else value
+        fits = _are_names(texts) and all("=" in text for text in texts)
+    if not fits:
+        example = "{old: new}" if key == "rename" else "{cat: [tabby, tiger cat]}"
+        raise ConfigError(f"{path}: {key} takes names, such as {example}")
+
+
+def _are_names(value: Any) -> bool:
+    """One name or a list of them, none empty."""
+    texts = value if isinstance(value, list) else [value]
+    return all(isinstance(text, str) and text.strip() for text in texts)
+
+
+Given = Mapping[str, Any] | Sequence[str] | str
 """A mapping as YAML has it, or texts with an equals sign as flags have them."""
 
 
 def _renames(given: Given) -> dict[str, str]:
     if isinstance(given, Mapping):
-        return {str(old): str(new) for old, new in given.items()}
+        return dict(given)
     pairs = [pair for text in _texts(given) for pair in _split_pairs(text)]
     return dict(_assigned(pair, "rename") for pair in pairs)
 
@@ -116,15 +145,13 @@ def _merges(given: Given, labels: Labels) -> dict[str, tuple[str, ...]]:
     if not isinstance(given, Mapping):
         given = dict(_assigned(text, "merge") for text in _texts(given))
     return {
-        str(new): tuple(map(str, members))
-        if isinstance(members, list)
-        else split_names(str(members), labels)
+        new: tuple(members) if isinstance(members, list) else split_names(members, labels)
         for new, members in given.items()
     }
 
 
-def _texts(given: Sequence[Any] | str) -> list[str]:
-    return [given] if isinstance(given, str) else [str(each) for each in given]
+def _texts(given: Sequence[str] | str) -> list[str]:
+    return [given] if isinstance(given, str) else list(given)
 
 
 def _names(texts: tuple[str, ...], known: Labels | tuple[str, ...]) -> tuple[str, ...]:
@@ -150,7 +177,9 @@ def _read(path: str) -> str:
 
 def _show(console: Console, changed: Relabelled, old: Labels) -> None:
     facts = changed.classifier.facts.classes
-    table = Table(title=f"{len(old):,} classes before, {len(facts):,} now", title_justify="left")
+    table = Table(
+        title=f"{counted(len(old), 'class')} before, {len(facts):,} now", title_justify="left"
+    )
     for column in ("class", "row", "from"):
         table.add_column(column)
     # what changed first: of ImageNet's thousand most are kept
@@ -161,7 +190,7 @@ def _show(console: Console, changed: Relabelled, old: Labels) -> None:
     if len(facts) > MOST_ROWS:
         console.print(f"and {len(facts) - MOST_ROWS:,} more; all are in hf_resnet.json")
     for line in _remarks(changed, old):
-        console.print(line)
+        console.print(one_line(line))
 
 
 def _remarks(changed: Relabelled, old: Labels) -> Iterator[str]:
@@ -172,7 +201,7 @@ def _remarks(changed: Relabelled, old: Labels) -> Iterator[str]:
     for name, error in changed.merge_errors.items():
         yield (
             f"{name}: its probability is {100 * error.mean:.1f} points from the sum of its members' "
-            f"on average, {100 * error.most:.1f} at most ({error.pictures} pictures)"
+            f"on average, {100 * error.most:.1f} at most ({counted(error.pictures, 'picture')})"
         )
     for name, share in changed.recognised.items():
         yield (
@@ -187,5 +216,5 @@ def _remarks(changed: Relabelled, old: Labels) -> Iterator[str]:
 
 def _source(fact: ClassFact) -> str:
     if fact.origin == "imprinted":
-        return f"{fact.pictures} pictures"
+        return counted(fact.pictures or 0, "picture")
     return listed(fact.sources, most=6)

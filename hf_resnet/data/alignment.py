@@ -13,7 +13,7 @@ import numpy as np
 from hf_resnet.data.columns import Columns
 from hf_resnet.data.refusals import translated
 from hf_resnet.data.values import Coded, Naming, coded
-from hf_resnet.errors import DataError, did_you_mean, listed
+from hf_resnet.errors import DataError, counted, did_you_mean, listed
 from hf_resnet.labels import Labels, natural_order
 
 Labelled = tuple[Columns, Coded]
@@ -43,7 +43,8 @@ def _notes(columns: Columns, codes: Coded) -> list[str]:
     title, declared = columns.place.title, columns.naming and columns.naming.declared
     if columns.streaming and not declared:
         return [
-            f"{title}: read once for its {len(codes.names)} class names, which it does not list"
+            f"{title}: read once for its {counted(len(codes.names), 'class name')}, which it does "
+            "not list"
         ]
     if unused := [name for name in declared or () if name not in codes.names]:
         return [f"{title}: no class for {listed(unused)}, declared there but without a picture"]

@@ -13,7 +13,7 @@ from hf_resnet.data.alignment import Labelled
 from hf_resnet.data.rows import NO_KEY, Seen, Stored, Streamed
 from hf_resnet.data.splits import Plan, Side, drawn, held_out, quotas
 from hf_resnet.data.values import NO_LABEL
-from hf_resnet.errors import ConfigError, DataError, listed
+from hf_resnet.errors import ConfigError, DataError, counted, listed
 from hf_resnet.labels import Labels
 
 Part = Stored | Streamed
@@ -91,7 +91,7 @@ def fewer(part: Part, labels: Labels, most: int, flag: str, seed: int) -> tuple[
     if len(usable) == part.size:
         return smaller, []
     note = (
-        f"{part.place.title}: --{flag} drew {smaller.size:,} pictures from {len(usable):,}; "
+        f"{part.place.title}: --{flag} drew {counted(smaller.size, 'picture')} from {len(usable):,}; "
         f"{part.size - len(usable):,} more cannot be read or have no label"
     )
     return smaller, [note]

@@ -4,13 +4,14 @@
 
 A folder that holds train, validation and test folders is read as those splits. Nothing is opened
 here: a picture is a path until its row is read. The surprise: what is passed over (hidden files,
-files that are no pictures, pictures beside the class folders) is counted and said, since a class
-that silently lost half its pictures is the commonest reason for a poor model.
+files that are no pictures, pictures beside the class folders, folders that may not be looked into)
+is counted and said, since a class that silently lost half its pictures is the commonest reason for a
+poor model.
 """
 
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import datasets
 from hf_resnet.data.columns import RawSplit
 from hf_resnet.data.place import Place
 from hf_resnet.data.splits import USUAL_NAMES
-from hf_resnet.errors import DataError, did_you_mean, listed
+from hf_resnet.errors import DataError, counted, did_you_mean, listed
 from hf_resnet.images import SUFFIXES
 from hf_resnet.labels import natural_order
 
@@ -35,27 +36,35 @@ class Skipped:
     """What was passed over below one folder."""
 
     hidden: int = 0
-    loops: int = 0
+    again: int = 0
     unnamable: int = 0
+    closed: list[str] = field(default_factory=list)
+    """Folders that may not be looked into, with the reason."""
+
     others: Counter[str] = field(default_factory=Counter)
     """Files that are no pictures, by suffix."""
+
+    def why(self) -> str:
+        """What to add where nothing at all was found."""
+        return f"; cannot look into {listed(self.closed)}" if self.closed else ""
 
     def notes(self, folder: Path) -> Iterator[str]:
         if self.others:
             kinds = listed(suffix or "no suffix" for suffix, _ in self.others.most_common())
-            count = _counted(self.others.total(), "file")
+            count = counted(self.others.total(), "file")
             yield f"{folder}: passed over {count} not named as pictures ({kinds})"
         if self.hidden:
-            yield f"{folder}: passed over {_counted(self.hidden, 'hidden name')}"
+            yield f"{folder}: passed over {counted(self.hidden, 'hidden name')}"
         if self.unnamable:
-            count = _counted(self.unnamable, "file")
+            count = counted(self.unnamable, "file")
             yield f"{folder}: passed over {count} named in something else than UTF-8"
-        if self.loops:
-            yield f"{folder}: did not follow links that lead back to a folder above ({self.loops})"
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+        if self.again:
+            links = counted(self.again, "link")
+            yield f"{folder}: did not follow {links} that lead back to a folder already looked into"
+        if self.closed:
+            yield f"{folder}: what is in these is missing, since they cannot be looked into: " + (
+                listed(self.closed)
+            )
 
 
 def existing_folder(path: str, flag: str) -> Path:
@@ -109,7 +118,7 @@ def read_folder(folder: Path) -> tuple[RawSplit, list[str]]:
     names: list[str] = []
     for entry in _entries(folder, skipped):
         if _is_folder(entry):
-            inside = list(_pictures(Path(entry.path), skipped, (os.path.realpath(folder),)))
+            inside = list(_pictures(entry.path, skipped, {_identity(folder)}))
             if not inside:
                 notes.append(
                     f"{entry.path}: no pictures in it, so there is no class {entry.name!r}"
@@ -119,7 +128,7 @@ def read_folder(folder: Path) -> tuple[RawSplit, list[str]]:
         elif _is_picture(entry, skipped):
             loose += 1
     if not paths:
-        raise DataError(_no_classes(folder, loose))
+        raise DataError(_no_classes(folder, loose, skipped))
     if len(set(names)) == 1 and _classes_are_inside(folder / names[0]):
         raise DataError(
             f"{folder} holds one folder, {names[0]!r}, and the class folders seem to be in that; "
@@ -127,7 +136,7 @@ def read_folder(folder: Path) -> tuple[RawSplit, list[str]]:
         )
     if loose:
         notes.append(
-            f"{folder}: passed over {_counted(loose, 'picture')} beside the class folders, "
+            f"{folder}: passed over {counted(loose, 'picture')} beside the class folders, "
             "which no folder gives a class"
         )
     dataset = datasets.Dataset.from_dict({"image": paths, "label": names}, features=FEATURES)
@@ -139,62 +148,93 @@ def _classes_are_inside(only: Path) -> bool:
     return len(entries) > 1 and all(_is_folder(entry) for entry in entries)
 
 
-def _no_classes(folder: Path, loose: int) -> str:
+def _no_classes(folder: Path, loose: int, skipped: Skipped) -> str:
     example = f"{folder}/cat/1.jpg and {folder}/dog/1.jpg"
     if loose:
         return (
-            f"{folder} has {_counted(loose, 'picture')} but no class folders; put the pictures of "
+            f"{folder} has {counted(loose, 'picture')} but no class folders; put the pictures of "
             f"each class in a folder named after it, as in {example}"
         )
     return (
         f"no pictures found in {folder}; it should have a folder of pictures for each class, as in "
-        f"{example} (pictures end in {listed(sorted(SUFFIXES), last='or', most=20)})"
+        f"{example} (pictures end in {listed(sorted(SUFFIXES), last='or', most=20)}){skipped.why()}"
     )
 
 
 def find_pictures(folder: Path) -> tuple[list[str], list[str]]:
     """Every picture below a folder, whatever the folders in it mean, and what to say about it."""
     skipped = Skipped()
-    found = list(_pictures(folder, skipped, ()))
+    found = list(_pictures(folder, skipped, set()))
     if not found:
         raise DataError(
             f"no pictures found in {folder} (they end in "
-            f"{listed(sorted(SUFFIXES), last='or', most=20)})"
+            f"{listed(sorted(SUFFIXES), last='or', most=20)}){skipped.why()}"
         )
     return found, list(skipped.notes(folder))
 
 
-def _pictures(folder: Path, skipped: Skipped, above: tuple[str, ...]) -> Iterator[str]:
-    here = os.path.realpath(folder)
-    if here in above:
-        skipped.loops += 1
-        return
-    for entry in _entries(folder, skipped):
-        if _is_folder(entry):
-            yield from _pictures(Path(entry.path), skipped, (*above, here))
-        elif _is_picture(entry, skipped):
-            yield entry.path
+Identity = tuple[int, int]
+
+
+def _pictures(top: str | Path, skipped: Skipped, seen: set[Identity]) -> Iterator[str]:
+    """Every picture below `top`. Each real folder is looked into once, however many links lead to it
+    (links come last, so that a picture goes by its own path), and one that is closed stops nothing.
+    """
+    waiting, links = [os.fspath(top)], deque[str]()
+    while waiting or links:
+        folder = waiting.pop() if waiting else links.popleft()
+        inside: list[str] = []
+        try:
+            identity = _identity(folder)
+            if identity in seen:
+                skipped.again += 1
+                continue
+            seen.add(identity)
+            entries = _scanned(folder)
+        except OSError as exc:
+            skipped.closed.append(f"{folder} ({exc.strerror})")
+            continue
+        for entry in _meant(entries, skipped):
+            if _is_folder(entry):
+                (links if entry.is_symlink() else inside).append(entry.path)
+            elif _is_picture(entry, skipped):
+                yield entry.path
+        waiting += reversed(inside)
+
+
+def _identity(folder: str | Path) -> Identity:
+    """What a folder is known by, whatever path led there."""
+    status = os.stat(folder)  # noqa: PTH116  a name from scandir is no Path
+    return status.st_dev, status.st_ino
 
 
 def _entries(folder: Path, skipped: Skipped | None = None) -> Iterable[os.DirEntry[str]]:
-    """What is in a folder, sorted as a person sorts, without what is hidden or litter."""
+    """What is in a folder that a person named, or an error that says why that cannot be seen."""
     try:
-        with os.scandir(folder) as scan:
-            entries = {entry.name: entry for entry in scan}
+        entries = _scanned(folder)
     except OSError as exc:
         raise DataError(f"cannot look into {folder}: {exc.strerror}; give yourself access") from exc
+    return _meant(entries, skipped or Skipped())
+
+
+def _scanned(folder: str | Path) -> dict[str, os.DirEntry[str]]:
+    with os.scandir(folder) as scan:
+        return {entry.name: entry for entry in scan}
+
+
+def _meant(entries: Mapping[str, os.DirEntry[str]], skipped: Skipped) -> Iterator[os.DirEntry[str]]:
+    """The entries, sorted as a person sorts, without what is hidden or litter."""
     for name in natural_order(entries):
         if name.startswith(".") or name.lower() in LITTER:
-            if skipped:
-                skipped.hidden += 1
-        elif not _is_utf8(name):
-            if skipped:
-                skipped.unnamable += 1
+            skipped.hidden += 1
+        elif not is_utf8(name):
+            skipped.unnamable += 1
         else:
             yield entries[name]
 
 
-def _is_utf8(name: str) -> bool:
+def is_utf8(name: str) -> bool:
+    """Whether a table can hold it; a name of this machine may be any bytes."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -210,8 +250,9 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_picture(entry: os.DirEntry[str], skipped: Skipped) -> bool:
+    """Whether it is named as one. A pipe or a device so named is a row with a problem later."""
     suffix = Path(entry.name).suffix.lower()
-    if suffix in SUFFIXES and (entry.is_symlink() or entry.is_file()):
+    if suffix in SUFFIXES:
         return True
     skipped.others[suffix] += 1
     return False

@@ -67,9 +67,9 @@ def _load(name: str, config: str | None, *, streaming: bool) -> tuple[Any, str]:
     folder = Path(name).expanduser()
     if folder.is_dir():
         if any((folder / saved).exists() for saved in SAVED):
-            with translated(name):
+            with translated(name), no_bars():
                 return datasets.load_from_disk(str(folder)), name
-        with translated(name):
+        with translated(name), no_bars():
             return datasets.load_dataset(str(folder.resolve()), config, streaming=streaming), name
     plain, _, revision = name.partition("@")
     with translated(plain, revision), _switched(offline=not reachable()):
@@ -77,6 +77,20 @@ def _load(name: str, config: str | None, *, streaming: bool) -> tuple[Any, str]:
             plain, config, revision=revision or None, streaming=streaming
         )
     return loaded, name
+
+
+@contextmanager
+def no_bars() -> Iterator[None]:
+    """Inside it, the library draws no bars of its own: what lies on this machine is soon read. For
+    the Hub they stay, since fetching may take long."""
+    if datasets.are_progress_bars_disabled():
+        yield
+        return
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        datasets.enable_progress_bars()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import numpy as np
 
 from hf_resnet.data import hub, samples
 from hf_resnet.data.columns import RawSplit, find_pictures_column
-from hf_resnet.data.folder import find_pictures, nearest
+from hf_resnet.data.folder import find_pictures, is_utf8, nearest
 from hf_resnet.data.place import Place
 from hf_resnet.data.rows import Split, Stored
 from hf_resnet.data.table import is_table, read_table
@@ -31,6 +31,11 @@ def pictures(
     files: list[str] = []
     notes: list[str] = []
     for name in inputs:
+        if not name.strip():
+            raise DataError("one of the inputs is empty; name a file, a folder or a data set")
+        if not is_utf8(name):
+            notes.append(f"passed over a file named in something else than UTF-8: {_shown(name)}")
+            continue
         path = Path(name).expanduser()
         if path.is_dir():
             found, said = find_pictures(path)
@@ -45,6 +50,10 @@ def pictures(
             columns = find_pictures_column(raw, image_column_name)
             parts.append(Stored(columns.dataset, columns.place, np.arange(len(columns.dataset))))
     return Split("pictures", Labels(()), (*parts, *_of_files(files)), tuple(notes))
+
+
+def _shown(name: str) -> str:
+    return name.encode(errors="backslashreplace").decode()
 
 
 def _of_files(paths: list[str]) -> list[Stored]:

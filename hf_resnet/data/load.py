@@ -15,9 +15,10 @@ from hf_resnet.config import DataConfig
 from hf_resnet.data.alignment import align, read_labels
 from hf_resnet.data.columns import Columns, find_columns, has_column
 from hf_resnet.data.dividing import check_every_class, divided, fewer, part_of
+from hf_resnet.data.folder import existing_folder, read_folder
 from hf_resnet.data.rows import Split
 from hf_resnet.data.sources import Source, open_source
-from hf_resnet.data.splits import ROLES, Plan, read_record
+from hf_resnet.data.splits import ROLES, Plan, Record, read_record
 from hf_resnet.labels import Labels
 
 
@@ -76,9 +77,10 @@ def load_data(
     if "train" in parts:
         check_every_class(parts["train"], labels, config.max_train_samples)
     if make_validation and "train" in parts and "validation" not in parts:
-        plan = Plan(config.split_seed, config.train_val_split, read_record(remembered))
+        record = read_record(remembered)
+        plan = Plan(config.split_seed, config.train_val_split, record.sides())
         parts["train"], parts["validation"], made = divided(parts["train"], labels, plan)
-        notes += made
+        notes += [*made, *_overruled(record, plan)]
     for role, part in parts.items():
         flag = "max_train_samples" if role == "train" else "max_eval_samples"
         most = getattr(config, flag)
@@ -96,6 +98,25 @@ def load_data(
         seed=config.split_seed,
         share=config.train_val_split,
     )
+
+
+def _overruled(record: Record, plan: Plan) -> list[str]:
+    if record.share is None or (record.share, record.seed) == (plan.share, plan.seed):
+        return []
+    return [
+        f"validation: the pictures of the earlier run stay on their sides, split then with "
+        f"--train_val_split {record.share:g} --split_seed {record.seed}; {plan.share:g} and "
+        f"{plan.seed} decide only where new ones go (a new --output_dir splits all anew)"
+    ]
+
+
+def load_examples(folder: str, flag: str) -> tuple[Split, list[str]]:
+    """The pictures of a folder with one folder a class, whole, and what to say about it. There may
+    be a single class, which training pictures may not be."""
+    raw, notes = read_folder(existing_folder(folder, flag))
+    labelled, _ = read_labels({"test": find_columns(raw, None, None)})
+    labels = align(labelled)
+    return Split("examples", labels, (part_of(labelled["test"], labels),)), notes
 
 
 def _columns(source: Source, config: DataConfig) -> dict[str, Columns]:

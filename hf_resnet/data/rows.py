@@ -24,6 +24,7 @@ from hf_resnet.data.splits import Side
 from hf_resnet.data.values import NO_LABEL, Naming
 from hf_resnet.errors import DataError, listed
 from hf_resnet.labels import Labels
+from hf_resnet.screen import one_line
 
 NO_KEY = ""
 
@@ -116,7 +117,7 @@ class Stored:
 def progress(count: int, title: str) -> Any:
     """range(count), with a bar once it takes long, shown by one process alone."""
     other = os.environ.get("LOCAL_RANK", "0") != "0"
-    about = f"Reading {title}"
+    about = one_line(f"Reading {title}")
     return tqdm(
         range(count), desc=about, unit=" pictures", delay=2, leave=False, disable=other or None
     )
@@ -235,6 +236,16 @@ class Split:
         for part in self.parts:
             yield from part.rows((shard - before) % shards, shards)
             before += part.size or 0
+
+    def row(self, position: int) -> Row:
+        """The row at this position; only where the split has a size."""
+        for part in self.parts:
+            if part.size is None:
+                break
+            if position < part.size:
+                return next(part.rows(position, part.size))
+            position -= part.size
+        raise IndexError(f"{self.name} has no row {position}")
 
     def entries(self) -> Iterator[tuple[str, int]]:
         """(key, label) of every row that has both; a stream is read through for it, once."""

@@ -9,7 +9,6 @@ among the first n + 1, and a run with --max_train_samples splits as one without 
 """
 
 import hashlib
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hf_resnet.errors import DataError
+from hf_resnet.jsonfile import read_object
 
 SPLITS_FILE = "splits.json"
 ROLES = ("train", "validation", "test")
@@ -128,23 +128,56 @@ def drawn(keys: Sequence[str], labels: Sequence[int], most: int, seed: int) -> l
     return sorted(positions)
 
 
-def read_record(folder: Path | None) -> dict[str, str]:
-    """The side of every picture that the run in this folder split; none where it kept no record."""
+@dataclass(frozen=True)
+class Record:
+    """What splits.json holds of an earlier run; nothing where there was none."""
+
+    keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The keys of the pictures, by role."""
+
+    share: float | None = None
+    seed: int | None = None
+
+    def sides(self) -> dict[str, str]:
+        """The side, 'train' or 'validation', of every picture that was split."""
+        return {key: side for side in ("train", "validation") for key in self.keys.get(side, ())}
+
+    @property
+    def learned(self) -> frozenset[str]:
+        """The keys of the pictures that the model was taught with."""
+        return self.keys.get("train", frozenset())
+
+
+def read_record(folder: Path | None) -> Record:
+    """The record that the run in this folder left."""
     path = folder / SPLITS_FILE if folder else None
     if path is None or not path.exists():
-        return {}
+        return Record()
+    _refuse_link_out(path)
+    record = read_object(path, error=DataError)
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        known = {_key(key): side for side in ("train", "validation") for key in record[side]}
-    except (OSError, ValueError, KeyError, TypeError) as exc:
+        keys = {role: frozenset(_keys(record[role])) for role in ("train", "validation")}
+        share, seed = record.get("share"), record.get("seed")
+        numbers = isinstance(share, int | float | None) and isinstance(seed, int | None)
+        if not numbers:
+            raise TypeError("share and seed are numbers")
+    except (KeyError, TypeError) as exc:
         raise DataError(
             f"{path} is not the record of a split ({type(exc).__name__}: {exc}); restore it, or "
             "delete it to have the pictures split anew"
         ) from exc
-    return known
+    return Record(keys, share, seed)
 
 
-def _key(key: Any) -> str:
-    if not isinstance(key, str):
-        raise TypeError(f"a key is text, got {key!r}")
-    return key
+def _refuse_link_out(path: Path) -> None:
+    """A model folder may come from a stranger; what it links to elsewhere is not its own."""
+    folder = path.parent
+    home = folder.parent.parent if folder.parent.name == "snapshots" else folder  # the Hub's cache
+    if not path.resolve().is_relative_to(home.resolve()):
+        raise DataError(f"{path} is a link out of the model folder; put the file itself there")
+
+
+def _keys(found: Any) -> Iterable[str]:
+    if not isinstance(found, list) or not all(isinstance(key, str) for key in found):
+        raise TypeError("keys are a list of texts")
+    return found

@@ -8,6 +8,7 @@ throughout, because a reader that guesses types makes 1 of the class 01, and not
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import datasets
 
 from hf_resnet.data.columns import RawSplit
 from hf_resnet.data.folder import nearest
+from hf_resnet.data.hub import no_bars
 from hf_resnet.data.place import Place
 from hf_resnet.data.refusals import translated
 from hf_resnet.data.values import name_of
@@ -39,6 +41,8 @@ def read_table(name: str, flag: str, *, streaming: bool = False) -> RawSplit:
         )
     if not path.exists():
         raise DataError(f"no file {name} for {flag}{nearest(path)}")
+    if not path.is_file():
+        raise DataError(f"{name} is a pipe or a device; {flag} takes a file")
     if not is_table(path):
         raise DataError(
             f"{flag} takes a table that ends in {listed(SUFFIXES, last='or')}, got {name}"
@@ -53,7 +57,7 @@ def _dir_flag(flag: str) -> str:
 
 def _read(path: Path, *, streaming: bool) -> Any:
     if path.suffix.lower() == ".parquet":
-        with translated(str(path)):
+        with translated(str(path)), no_bars():
             return datasets.load_dataset(
                 "parquet", data_files=str(path), split="train", streaming=streaming
             )
@@ -65,9 +69,9 @@ def _read(path: Path, *, streaming: bool) -> Any:
     columns, records = _csv_records(text, path) if is_csv else _json_records(text, path)
     if not records:
         raise DataError(f"{path} has no rows; it takes one for each picture")
-    cells = {name: [_text(record.get(name), name, path) for record in records] for name in columns}
+    cells = {_whole(name): [_text(record.get(name)) for record in records] for name in columns}
     return datasets.Dataset.from_dict(
-        cells, features=datasets.Features({name: datasets.Value("string") for name in columns})
+        cells, features=datasets.Features({name: datasets.Value("string") for name in cells})
     )
 
 
@@ -113,6 +117,10 @@ def _parsed(text: str, where: str) -> Any:
             f"{where} is not JSON: {exc.msg} (column {exc.colno}); JSON lines have one whole "
             "object a line"
         ) from exc
+    except RecursionError as exc:
+        raise DataError(f"{where} is nested too deeply; it takes a path and a label") from exc
+    except ValueError as exc:  # all that is left of them
+        raise DataError(f"{where} holds a number of too many digits; write it as text") from exc
 
 
 def _keys(records: Iterable[Mapping[str, Any]]) -> Iterable[str]:
@@ -121,8 +129,15 @@ def _keys(records: Iterable[Mapping[str, Any]]) -> Iterable[str]:
     return (key for record in records for key in record if key not in nested)
 
 
-def _text(cell: Any, column: str, path: Path) -> str | None:
-    """The cell as a name would be written; a number that is no whole one as it stands."""
+def _text(cell: Any) -> str | None:
+    """The cell as it is written: a whole number without a point, and nothing for what is no number."""
+    if isinstance(cell, str):
+        return _whole(cell).strip() or None  # not composed anew: it may be the name of a file
     if isinstance(cell, float) and not cell.is_integer():
-        return repr(cell)
+        return repr(cell) if math.isfinite(cell) else None
     return name_of(cell)
+
+
+def _whole(text: str) -> str:
+    """JSON has halves of letters, which nothing can store: each is written out, as \\ud83d."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -14,12 +14,16 @@ from accelerate.utils import gather_object
 from PIL import Image
 
 from hf_resnet.classifier import Classifier
-from hf_resnet.config import ComputeConfig
+from hf_resnet.config import ComputeConfig, HeadConfig
 from hf_resnet.data import Row, Split
 from hf_resnet.engine import BadPicture, Engine, batches
-from hf_resnet.errors import DataError, ModelError
+from hf_resnet.errors import DataError, HfResnetError, ModelError
+from hf_resnet.head.features import extract
+from hf_resnet.head.share import NO_LABEL
 from hf_resnet.metrics.arrays import Array, IntArray
 from hf_resnet.progress import Pace
+
+_ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +44,59 @@ def answers(
     split: Split,
     compute: ComputeConfig,
     accelerator: Accelerator | None = None,
+    *,
+    quiet: bool = False,
 ) -> Answers:
-    """Every usable picture of the split answered once; DataError where there is none."""
-    part = _of_one_process(classifier, split, compute, accelerator)
+    """Every usable picture of the split answered once; DataError where there is none.
+
+    What goes wrong in one process is raised, alike, in all of them: none is left waiting.
+    """
+    part = _Part()
+    try:
+        _fill(part, classifier, split, compute, accelerator, quiet=quiet)
+    except HfResnetError as exc:
+        part = _Part(failure=exc)
     parts = gather_object([part]) if accelerator else [part]
+    for each in parts:
+        if each.failure is not None:
+            raise each.failure
     return _together(parts, split)
+
+
+def stored_answers(
+    classifier: Classifier,
+    split: Split,
+    head: HeadConfig,
+    compute: ComputeConfig,
+    accelerator: Accelerator | None = None,
+) -> Answers:
+    """The same out of the store of features: only pictures that it lacks go through the network.
+
+    The logits are worked out in fp32, so that they differ in their last digits from those of a
+    network that runs in bf16 as a whole.
+    """
+    plain = replace(head, views=1)
+    features = extract(classifier, split, plain, compute, accelerator=accelerator)
+    count = len(features.key_N)
+    if not count:
+        raise DataError(_nothing(split, list(features.bad)))
+    if (without := np.flatnonzero(features.label_N == NO_LABEL)).size:
+        raise DataError(_no_class(features.origins[without[0]], split))
+    weight_KD, bias_K = classifier.network.weight_KD.cpu().numpy(), classifier.network.bias_K
+    offset_K = np.zeros(len(weight_KD), np.float32) if bias_K is None else bias_K.cpu().numpy()
+    logits_NK = np.concatenate(
+        [
+            features.read(start, min(start + _ROWS_AT_ONCE, count))[:, 0] @ weight_KD.T + offset_K
+            for start in range(0, count, _ROWS_AT_ONCE)
+        ]
+    )
+    return Answers(
+        keys=tuple(key.decode() for key in features.key_N),
+        origins=features.origins,
+        truth_N=features.label_N,
+        logits_NK=logits_NK,
+        bad=features.bad,
+    )
 
 
 @dataclass
@@ -58,18 +110,22 @@ class _Part:
     logits_BK: list[Array] = field(default_factory=list)
     bad_numbers: list[int] = field(default_factory=list)
     bad: list[BadPicture] = field(default_factory=list)
+    failure: HfResnetError | None = None
 
 
-def _of_one_process(
+def _fill(
+    part: _Part,
     classifier: Classifier,
     split: Split,
     compute: ComputeConfig,
     accelerator: Accelerator | None,
-) -> _Part:
+    *,
+    quiet: bool,
+) -> None:
+    """The share of one process."""
     shard = accelerator.process_index if accelerator else 0
     shards = accelerator.num_processes if accelerator else 1
     engine = Engine(classifier.network, compute, accelerator.device if accelerator else None)
-    part = _Part()
     keys: dict[int, str] = {}
 
     def prepare(picture: Image.Image, row: Row) -> Array:
@@ -78,11 +134,11 @@ def _of_one_process(
     ready = batches(
         _numbered(split, shard, shards, keys),
         prepare,
-        batch_size=compute.per_device_eval_batch_size,
+        batch_size=engine.batch_size,
         workers=compute.dataloader_num_workers,
         on_bad=part.bad.append,
     )
-    with Pace(f"Measuring on {split.name}", split.size, shown=shard == 0) as pace:
+    with Pace(f"Measuring on {split.name}", split.size, shown=shard == 0 and not quiet) as pace:
         for batch in ready:
             logits_BK = engine.logits(batch.pixels_BCHW)
             if not np.isfinite(logits_BK).all():
@@ -100,17 +156,13 @@ def _of_one_process(
             pace.advance((len(part.numbers) + len(part.bad)) * shards - pace.done)
     # on_bad is told of no number; but what came through in no batch is bad, in the same order
     part.bad_numbers = sorted(keys.keys() - set(part.numbers))
-    return part
 
 
 def _numbered(split: Split, shard: int, shards: int, keys: dict[int, str]) -> Iterator[Row]:
     """The rows with their place in the split for a key; the real keys are noted in `keys`."""
     for number, row in zip(itertools.count(shard, shards), split.rows(shard, shards)):
         if row.label is None and row.problem is None:
-            raise DataError(
-                f"{row.origin} of {split.name} has no class, and measuring compares with the "
-                "class; name the column that has it with --label_column_name"
-            )
+            raise DataError(_no_class(row.origin, split))
         keys[number] = row.key
         yield replace(row, key=str(number))
 
@@ -133,6 +185,13 @@ def _together(parts: list[_Part], split: Split) -> Answers:
         truth_N=np.array(truth, dtype=np.int64)[order],
         logits_NK=np.concatenate(logits)[order],
         bad=tuple(picture for _, picture in bad),
+    )
+
+
+def _no_class(origin: str, split: Split) -> str:
+    return (
+        f"{origin} of {split.name} has no class, and measuring compares with the class; name the "
+        "column that has it with --label_column_name"
     )
 
 

@@ -15,8 +15,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
-from hf_resnet.evaluation.fonts import Lettering, cut, family
 from hf_resnet.evaluation.measured import Measured
+from hf_resnet.fonts import Lettering, cut, family
 from hf_resnet.metrics.arrays import FloatArray, IntArray
 
 MOST_CLASSES = 100

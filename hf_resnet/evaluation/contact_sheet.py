@@ -16,8 +16,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from hf_resnet.data import Split
 from hf_resnet.errors import PictureError
-from hf_resnet.evaluation.fonts import Lettering, cut, default_font, runs
 from hf_resnet.evaluation.measured import Measured, Outcome, mistakes
+from hf_resnet.fonts import Lettering, cut, default_font, lettering, runs
 from hf_resnet.images import decode
 
 COLUMNS = 6
@@ -86,7 +86,7 @@ def _sections(measured: Measured, most: int) -> list[Section]:
     right = [outcome for outcome in measured.outcomes if outcome.right]
     drawn = np.random.default_rng(0).permutation(len(right))[:most]
     sections = [
-        Section(_heading(wrong, most, "wrong", "those it was surest of first"), wrong[:most], 3),
+        Section(_heading(wrong, most, "wrong", "those it was surest of first"), wrong[:most], 4),
         Section(
             _heading(right, most, "right", "drawn at random"), [right[i] for i in sorted(drawn)], 2
         ),
@@ -150,6 +150,8 @@ def _draw_cell(
         pen.line((left, below), word, CELL, name=name)
         below += LINE
     pen.line((left, below), f"{100 * outcome.probability:.0f} % sure", CELL, colour=PALE)
+    if not outcome.right:
+        pen.file((left, below + LINE), outcome.origin, CELL)
 
 
 class _Pen:
@@ -192,12 +194,32 @@ class _Pen:
         while self._width(pieces, size) > width and length > 1:
             length -= 1
             pieces[1] = (cut(whole, length), fonts)
+        self._draw(place, pieces, colour, size)
+
+    def _draw(
+        self,
+        place: tuple[int, int],
+        pieces: list[tuple[str, tuple[str, ...]]],
+        colour: str,
+        size: int,
+    ) -> None:
         x, baseline = float(place[0]), place[1] + size
         for piece, with_fonts in pieces:
             for run, path in runs(piece, with_fonts):
                 font = _font(path, size)
                 self.draw.text((x, baseline), run, fill=colour, font=font, anchor="ls")
                 x += font.getlength(run)
+
+    def file(self, place: tuple[int, int], origin: str, width: int) -> None:
+        """The end of a file's path, as much of it as there is room for; paths begin alike."""
+        written = lettering([origin])
+        fonts, whole = written.fonts[origin], written.text[origin]
+        if written.problem:  # letters that no font here has, and a number would name no file
+            whole = origin.encode("ascii", "backslashreplace").decode()
+        shown = whole
+        while self._width([(shown, fonts)], SIZE) > width and len(shown) > 1:
+            shown = f"…{shown.removeprefix('…')[1:]}"
+        self._draw(place, [(shown, fonts)], PALE, SIZE)
 
     def _width(self, pieces: list[tuple[str, tuple[str, ...]]], size: int) -> float:
         return sum(

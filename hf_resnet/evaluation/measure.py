@@ -9,10 +9,10 @@ import numpy as np
 from accelerate import Accelerator
 
 from hf_resnet.classifier import Classifier
-from hf_resnet.config import ComputeConfig
+from hf_resnet.config import ComputeConfig, HeadConfig
 from hf_resnet.data import Split
 from hf_resnet.errors import listed
-from hf_resnet.evaluation.answers import Answers, answers
+from hf_resnet.evaluation.answers import Answers, answers, stored_answers
 from hf_resnet.evaluation.label_space import model_numbers
 from hf_resnet.evaluation.measured import ClassFigures, Figure, Measured, Mistake, Outcome
 from hf_resnet.labels import Labels
@@ -25,14 +25,22 @@ def measure(
     split: Split,
     compute: ComputeConfig,
     accelerator: Accelerator | None = None,
+    *,
+    head: HeadConfig | None = None,
 ) -> Measured:
     """Measure on every usable picture; with an accelerator, on all processes together.
+
+    head names the store of features: where it is given, pictures that the store has are not put
+    through the network again, and the others are put there.
 
     Each process gets the whole result. LabelError where the data has classes that the model lacks,
     DataError where no picture is left.
     """
     number_of = model_numbers(split.labels, classifier.labels)
-    found = answers(classifier, split, compute, accelerator)
+    if head is None:
+        found = answers(classifier, split, compute, accelerator)
+    else:
+        found = stored_answers(classifier, split, head, compute, accelerator)
     truth_N = number_of[found.truth_N]
     answers_N = found.logits_NK.argmax(axis=1)
     listed_K = _listed_classes(number_of, answers_N)

@@ -14,7 +14,9 @@ from hf_resnet.engine import BadPicture
 from hf_resnet.metrics.arrays import IntArray
 from hf_resnet.metrics.intervals import LEVEL
 
-SCHEMA = 1
+SCHEMA = 2
+MOST_WRONG = 200
+MOST_COUNTED = 2000
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,12 @@ class Measured:
         return replace(self, notes=(*self.notes, note)) if count else self
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but the outcomes, in plain numbers; files of another SCHEMA differ in keys."""
+        """All but the right answers, in plain numbers; files of another SCHEMA differ in keys.
+
+        At most MOST_WRONG wrong answers are listed, those the model was surest of first. Above
+        MOST_COUNTED classes the counts are left out (null): they would grow with their square.
+        """
+        counted = len(self.names) <= MOST_COUNTED
         return {
             "schema": SCHEMA,
             "split": self.split,
@@ -124,7 +131,19 @@ class Measured:
             "figures": {name: asdict(figure) for name, figure in self.figures.items()},
             "classes": [asdict(each) for each in self.classes],
             "most_confused": [asdict(each) for each in self.confused],
-            "confusion": {"names": list(self.names), "counts": self.matrix_KK.tolist()},
+            "confusion": {
+                "names": list(self.names),
+                "counts": self.matrix_KK.tolist() if counted else None,
+            },
+            "wrong_answers": [
+                {
+                    "file": each.origin,
+                    "label": each.truth,
+                    "predicted": each.prediction,
+                    "probability": each.probability,
+                }
+                for each in mistakes(self.outcomes)[:MOST_WRONG]
+            ],
             "bad_pictures": [asdict(each) for each in self.bad],
             "notes": list(self.notes),
         }

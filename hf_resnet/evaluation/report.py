@@ -10,8 +10,9 @@ from rich.text import Text
 
 from hf_resnet.data import Split
 from hf_resnet.evaluation.contact_sheet import contact_sheet
-from hf_resnet.evaluation.fonts import cut, lettering
 from hf_resnet.evaluation.measured import ClassFigures, Measured
+from hf_resnet.fonts import cut, lettering
+from hf_resnet.writing import on_disk, write_all
 
 METRICS_FILE = "metrics.json"
 SHEET_FILE = "contact_sheet.png"
@@ -41,16 +42,20 @@ def table(measured: Measured) -> RenderableType:
 def write_report(measured: Measured, split: Split, folder: str | Path) -> tuple[str, ...]:
     """Write metrics.json, contact_sheet.png and confusion.png; what a person should know of them.
 
-    The split is read again for the contact sheet. Under several processes only the main one writes.
+    All three or none: an earlier report stays whole where the disk refuses. The split is read again
+    for the contact sheet. Under several processes only the main one writes.
     """
     from hf_resnet.evaluation.confusion_plot import confusion_plot  # matplotlib looks for fonts
 
-    place = Path(folder)
-    place.mkdir(parents=True, exist_ok=True)
-    (place / METRICS_FILE).write_text(as_text(measured.to_json()), encoding="utf-8")
     letters = lettering(measured.names)
-    (place / SHEET_FILE).write_bytes(contact_sheet(measured, split, letters))
-    (place / CONFUSION_FILE).write_bytes(confusion_plot(measured, letters))
+    contents = {
+        METRICS_FILE: as_text(measured.to_json()).encode(errors="backslashreplace"),
+        SHEET_FILE: contact_sheet(measured, split, letters),
+        CONFUSION_FILE: confusion_plot(measured, letters),
+    }
+    needs = sum(map(len, contents.values()))
+    with on_disk(f"the report in {folder}", "name another folder with --output_dir", needs=needs):
+        write_all(Path(folder), contents)
     return (letters.problem,) if letters.problem else ()
 
 

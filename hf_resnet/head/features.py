@@ -43,6 +43,9 @@ class Features:
     """Pictures, views and the width of a feature."""
 
     seed: int
+    row_N: np.ndarray
+    """Where in the split it stands."""
+
     key_N: np.ndarray
     """Which picture it is (S32)."""
 
@@ -74,7 +77,7 @@ class Features:
             keys = self.key_N[start : start + _NAMES_AT_ONCE].astype(str)
             names = addresses_of(keys, self.seed, range(views))
             address_N[start * views : start * views + len(names)] = names
-        rows = RowFile(self.folder, width)
+        rows = RowFile(self.folder, width, expected=pictures * views)
         try:
             for positions, features_MD in FeatureStore(self.folder, width, _warn).chunks(address_N):
                 rows.write(positions, features_MD)
@@ -130,6 +133,7 @@ def _together(parts: list[Part], folder: Path, shape: tuple[int, int], seed: int
         folder=folder,
         shape=(len(good), *shape),
         seed=seed,
+        row_N=good,
         key_N=key_N[good],
         label_N=label_N[good],
         origins=tuple(origins[at] for at in good),

@@ -4,9 +4,13 @@ Knows nothing of pictures: an address is 16 bytes that the caller makes, a featu
 A store is a folder of chunks. Each is written under another name, synced and renamed, and never
 changed afterwards, so any number of processes may add to a store at once, and one that is killed
 loses no more than the chunk it was filling. Chunks are .npz files, which carry checksums: one that
-does not agree with its own is dropped, and what it held is computed again.
+does not agree with its own, or with what a chunk is, is dropped, and what it held is computed again.
+Nothing is believed of a file before its own bytes bear it out: no more memory is taken than it is
+long. What the disk refuses is no damage: nothing is dropped for that, and the run stops.
 """
 
+import errno
+import io
 import os
 import secrets
 import time
@@ -21,13 +25,14 @@ from typing import Self
 import numpy as np
 
 from hf_resnet.errors import ConfigError
+from hf_resnet.writing import write_all
 
 ADDRESS = np.dtype("S16")
 CHUNK_BYTES = 4 << 20
 CHUNK_SECONDS = 30.0
 _ABANDONED_SECONDS = 3600
 # what reading has been seen to raise for files with bits turned or ends cut off
-_DAMAGE = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+_DAMAGE = (ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def cache_folder(chosen: str | None = None) -> Path:
@@ -58,7 +63,8 @@ class FeatureStore:
         with _usable(folder):
             folder.mkdir(parents=True, exist_ok=True)
             _sweep(folder)
-            self._paths = sorted(folder.glob("*.npz"))
+            self._paths = sorted(path for path in folder.glob("*.npz") if path.is_file())
+        self._rows_of: dict[int, int] = {}
         self._index([self._read(at, "address") for at in range(len(self._paths))])
 
     def __enter__(self) -> Self:
@@ -107,14 +113,10 @@ class FeatureStore:
         address_M = np.concatenate([address_M for address_M, _ in self._waiting])
         features_MD = np.concatenate([features_MD for _, features_MD in self._waiting])
         self._waiting, self._rows_waiting = [], 0
-        name = secrets.token_hex(12)
-        growing, whole = self.folder / f".{name}.part", self.folder / f"{name}.npz"
+        content = io.BytesIO()
+        np.savez(content, address=address_M, features=features_MD)
         with _usable(self.folder):
-            with growing.open("wb") as file:
-                np.savez(file, address=address_M, features=features_MD)
-                file.flush()
-                os.fsync(file.fileno())
-            growing.rename(whole)
+            write_all(self.folder, {f"{secrets.token_hex(12)}.npz": content.getvalue()})
             _sync(self.folder)
 
     def chunks(self, address_N: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -145,6 +147,7 @@ class FeatureStore:
             (at, address_M) for at, address_M in enumerate(address_CM) if address_M is not None
         ]
         sizes = [len(address_M) for _, address_M in known]
+        self._rows_of = {at: len(address_M) for at, address_M in known}
         address_N = np.concatenate([addresses(()), *(address_M for _, address_M in known)])
         chunk_N = np.repeat(np.array([at for at, _ in known], np.int32), sizes)
         row_N = np.concatenate(
@@ -164,21 +167,52 @@ class FeatureStore:
         """The addresses or the features of a chunk; None, and the chunk dropped, where it is damaged."""
         path = self._paths[chunk]
         try:
-            with zipfile.ZipFile(path) as content, content.open(f"{part}.npy") as member:
-                found: np.ndarray = np.lib.format.read_array(member, allow_pickle=False)
-                rest = member.read()  # reading to the end is what compares the checksum
-            kind = (ADDRESS, ()) if part == "address" else (np.float32, (self.width,))
-            if rest or (found.dtype, found.shape[1:]) != kind or not found.ndim:
-                raise ValueError(f"{part} of {found.dtype}, {found.shape}")
+            if part == "address":
+                return _array(path, part, ADDRESS, ())
+            found = _array(path, part, np.dtype(np.float32), (self.width,))
+            if len(found) != self._rows_of[chunk] or not np.isfinite(found).all():
+                raise ValueError("other rows than it has addresses, or numbers that are none")
         except FileNotFoundError:  # another process has dropped it
             return None
-        except PermissionError as exc:
-            raise _unusable(self.folder, exc) from exc
+        except OSError as exc:
+            if exc.errno not in (
+                None,
+                errno.EINVAL,
+            ):  # a place that no file has, as damage makes it
+                raise _unusable(self.folder, exc) from exc
+            self._drop(path, exc)
+            return None
         except _DAMAGE as exc:
-            self._on_damage(f"dropped a damaged file of features, {path} ({exc})")
-            path.unlink(missing_ok=True)
+            self._drop(path, exc)
             return None
         return found
+
+    def _drop(self, path: Path, exc: Exception) -> None:
+        with _usable(self.folder):
+            path.unlink(missing_ok=True)
+        self._on_damage(f"dropped a damaged file of features, {path} ({exc})")
+
+
+def _array(path: Path, part: str, kind: np.dtype, row: tuple[int, ...]) -> np.ndarray:
+    """One array of a chunk, of this kind and with rows of this shape, its checksum seen to agree."""
+    with zipfile.ZipFile(path) as content:
+        if content.getinfo(f"{part}.npy").file_size > path.stat().st_size:
+            raise ValueError(f"{part} is said to be longer than its file")
+        whole = content.read(f"{part}.npy")  # to the end, which is what compares the checksum
+    start = len(_header(kind, (0, *row)))
+    count = (len(whole) - start) // (kind.itemsize * int(np.prod(row, dtype=np.int64)))
+    # the header is not read, which would be believing it: there is one that so many bytes can have
+    if count < 0 or whole[:start] != _header(kind, (count, *row)):
+        raise ValueError(f"{part} of {len(whole):,} bytes is not as it was written")
+    return np.frombuffer(whole, kind, offset=start).reshape(count, *row)
+
+
+def _header(kind: np.dtype, shape: tuple[int, ...]) -> bytes:
+    """How an array of this kind and shape begins in a chunk."""
+    start = io.BytesIO()
+    told = np.lib.format.header_data_from_array_1_0(np.broadcast_to(np.zeros((), kind), shape))
+    np.lib.format.write_array_header_1_0(start, told | {"fortran_order": False})
+    return start.getvalue()
 
 
 def _sweep(folder: Path) -> None:
