@@ -13,7 +13,8 @@ picture, each of which should still show what its label says.
 
 import hashlib
 import math
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,17 @@ from PIL import Image
 AREA = (0.35, 1.0)
 PROPORTIONS = (3 / 4, 4 / 3)
 _TRIES = 10
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What may happen to a picture that a whole network learns from, beside being cut and scaled."""
+
+    min_area: float = AREA[0]
+    flip: bool = True
+    color_jitter: float = 0.0
+    auto_augment: Literal["none", "randaugment", "trivialaugment"] = "none"
+    erasing: float = 0.0
 
 
 class Geometry(Protocol):
@@ -50,14 +62,68 @@ def view(
     return np.ascontiguousarray(pixels_HWC[:, ::-1]) if chance.random() < 0.5 else pixels_HWC
 
 
+def changed(
+    picture: Image.Image,
+    preprocess: Geometry,
+    changes: Changes,
+    *,
+    seed: int,
+    key: str,
+    number: int,
+) -> npt.NDArray[np.uint8]:
+    """View `number` (from 1) of a picture to train a whole network on: pixels_HWC, changed at will.
+
+    Like `view` a pure function of (seed, key, number). The changes of colour and shape are those of
+    torchvision, which draw from torch's own random numbers: these are set for the purpose and put
+    back as they were.
+    """
+    height, width = preprocess.size
+    chance = _generator(seed, key, number)
+    box = random_box(picture.size, width / height, chance, (changes.min_area, 1.0))
+    pixels_HWC = np.array(picture.resize((width, height), preprocess.resample, box=box))
+    if changes.flip and chance.random() < 0.5:
+        pixels_HWC = pixels_HWC[:, ::-1]
+    steps = _steps(changes)
+    if steps:
+        import torch
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(chance.integers(2**63)))
+            pixels_CHW: Any = torch.from_numpy(pixels_HWC.transpose(2, 0, 1).copy())
+            for step in steps:
+                pixels_CHW = step(pixels_CHW)
+        pixels_HWC = pixels_CHW.permute(1, 2, 0).numpy()
+    return np.ascontiguousarray(pixels_HWC)
+
+
+def _steps(changes: Changes) -> list[Any]:
+    """torchvision's transforms that the changes ask for, in the usual order."""
+    if not (changes.color_jitter or changes.erasing or changes.auto_augment != "none"):
+        return []
+    from torchvision.transforms import v2
+
+    steps: list[Any] = []
+    if changes.auto_augment != "none":
+        kinds = {"randaugment": v2.RandAugment, "trivialaugment": v2.TrivialAugmentWide}
+        steps.append(kinds[changes.auto_augment](interpolation=v2.InterpolationMode.BILINEAR))
+    if changes.color_jitter:
+        steps.append(v2.ColorJitter(*[changes.color_jitter] * 3))
+    if changes.erasing:
+        steps.append(v2.RandomErasing(changes.erasing, value=128))  # in the middle of grey
+    return steps
+
+
 def random_box(
-    picture: tuple[int, int], proportion: float, chance: np.random.Generator
+    picture: tuple[int, int],
+    proportion: float,
+    chance: np.random.Generator,
+    areas: tuple[float, float] = AREA,
 ) -> tuple[float, float, float, float]:
     """Left, top, right and bottom of a random part of a picture of this width and height, whose
     width : height is about `proportion`."""
     width, height = picture
     for _ in range(_TRIES):
-        area = width * height * chance.uniform(*AREA)
+        area = width * height * chance.uniform(*areas)
         ratio = proportion * math.exp(chance.uniform(*np.log(PROPORTIONS)))
         wide, tall = math.sqrt(area * ratio), math.sqrt(area / ratio)
         if wide <= width and tall <= height:

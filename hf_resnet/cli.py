@@ -16,11 +16,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from hf_resnet import config as configs
+from hf_resnet.config import with_homes
 from hf_resnet.errors import ConfigError, HfResnetError, did_you_mean, listed
 
 COMMANDS: dict[str, type[Any]] = {
     "benchmark": configs.BenchmarkConfig,
+    "degrade": configs.DegradeConfig,
     "demo": configs.DemoConfig,
+    "explain": configs.ExplainConfig,
     "finetune": configs.FinetuneConfig,
     "layers": configs.LayersConfig,
     "measure": configs.MeasureConfig,
@@ -34,26 +37,24 @@ _MORE = """  --config FILE.yaml
        Show where an error came from."""
 
 
+SWITCHED = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+MEANS_ANOTHER = {
+    "measure": (
+        *("output_dir", "model_name_or_path", "model_revision", "random_init"),
+        "trust_remote_code",
+    )
+}
+"""Flags that mean something else in another command's recipe: there the output is the model that is
+to be measured, and the model what it was made from."""
+ALSO_WRITTEN = {"class": "classes"}  # a field of a dataclass cannot be called class
+LISTS = (tuple[str, ...], tuple[int, ...])
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `hf-resnet COMMAND ...`; 0 where it went well, 1 where it did not, 2 for a wrong call."""
-    try:
-        return _main(list(sys.argv[1:] if argv is None else argv))
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-
-
-def _main(words: list[str]) -> int:
-    if not words or words[0] in ("-h", "--help"):
-        print(overview())
-        return 0
-    name, *rest = words
-    if name == "--version":
-        from importlib.metadata import version
-
-        print(f"hf-resnet {version('hf-resnet')}")
-        return 0
-    if name not in COMMANDS:
+    words = list(sys.argv[1:] if argv is None else argv)
+    name, rest = (words[0], words[1:]) if words else ("--help", [])
+    if name not in ("-h", "--help", "--version") and name not in COMMANDS:
         hint = did_you_mean(name, COMMANDS) or f"; there are {listed(COMMANDS)}"
         print(f"error: no command {name!r}{hint}", file=sys.stderr)
         return 2
@@ -62,30 +63,80 @@ def _main(words: list[str]) -> int:
 
 def run_command(name: str, argv: Sequence[str] | None = None) -> int:
     """Run one command; what `scripts/NAME.py` calls."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    from hf_resnet.screen import take_any_character
+
+    take_any_character()
+    try:
+        done = _run(name, list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        if not _reader_is_gone():
+            raise
+        return 0
+    return done
+
+
+def _reader_is_gone() -> bool:
+    """Whether the reader of our output, such as `head`, has seen enough; no other pipe is meant."""
+    import select
+
+    if hasattr(select, "poll"):
+        watch = select.poll()
+        watch.register(sys.stdout.fileno(), 0)
+        if not watch.poll(0):
+            return False
+    # nothing more is said, not even by Python as it ends
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
+
+
+def _run(name: str, words: list[str]) -> int:
+    said = _said_at_once(name, words)
+    if said is not None:
+        print(said)
+        return 0
     with_traceback = "--traceback" in words
     words = [word for word in words if word != "--traceback"]
-    if "-h" in words or "--help" in words:
-        print(help_text(name))
-        return 0
+    words, notes = _familiar(name, words)
     try:
         config = parse(name, words)
     except ConfigError as exc:
-        print(f"error: {exc}", file=sys.stderr)
+        _say("error", exc)
         return 2
+    for note in notes:
+        _say("note", note)
     _quiet_libraries()
     try:
         importlib.import_module(f"hf_resnet.commands.{name}").run(config)
     except HfResnetError as exc:
         if with_traceback:
             raise
-        if os.environ.get("LOCAL_RANK", "0") == "0":  # of several processes, one speaks
-            print(f"error: {exc}", file=sys.stderr)
+        _say("error", exc)
         return 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
     return 0
+
+
+def _said_at_once(name: str, words: list[str]) -> str | None:
+    """What is printed where no command is to run."""
+    if name in ("-h", "--help"):
+        return overview()
+    if name == "--version":
+        from importlib.metadata import version
+
+        return f"hf-resnet {version('hf-resnet')}"
+    return help_text(name) if "-h" in words or "--help" in words else None
+
+
+def _familiar(name: str, words: list[str]) -> tuple[list[str], list[str]]:
+    """finetune takes the flags of the transformers examples too, with a note where they differ."""
+    if name != "finetune":
+        return words, []
+    from hf_resnet.commands.familiar import translated
+
+    return translated(words)
 
 
 def overview() -> str:
@@ -124,13 +175,22 @@ def parse(name: str, argv: Sequence[str]) -> Any:
 
     cls = COMMANDS[name]
     kinds = flags_of(cls)
-    words, recipe = _without_recipe(argv)
+    words, path = _without_recipe(argv)
     words = _gathered(_checked(words, kinds, name), kinds)
-    given = [*_checked(_recipe_flags(recipe, kinds, name), kinds, name), *words]
+    typed = {word[2:].partition("=")[0] for word in words if word.startswith("--")}
+    given = [*_recipe_flags(path, kinds, name, typed), *words]
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-            return tyro.cli(cls, prog=f"hf-resnet {name}", args=given, use_underscores=True)
+            return with_homes(
+                tyro.cli(
+                    cls,
+                    prog=f"hf-resnet {name}",
+                    args=given,
+                    use_underscores=True,
+                    config=(tyro.conf.UseAppendAction,),
+                )
+            )
     except SystemExit as exc:
         raise ConfigError(f"{_plain(said.getvalue())}; see hf-resnet {name} --help") from exc
 
@@ -164,24 +224,26 @@ def _checked(words: list[str], kinds: dict[str, Any], command: str) -> list[str]
 
 
 def _gathered(words: list[str], kinds: dict[str, Any]) -> list[str]:
-    """A list's flag that is given several times means all of its values: --merge a=b --merge c=d."""
-    lists: dict[str, list[str]] = {}
-    others: list[str] = []
-    current = others
+    """`--keep a b` written as `--keep=a --keep=b`: so no value can pass for a flag, and a list's flag
+    that is given several times means all of its values."""
+    gathered: list[str] = []
+    flag = None
     for word in words:
-        flag, equals, value = word.removeprefix("--").partition("=")
-        if word.startswith("--") and kinds.get(flag) == tuple[str, ...]:
-            current = lists.setdefault(flag, [])
-            current += [value] if equals else []
+        if word.startswith("--"):
+            flag, equals, _ = word[2:].partition("=")
+            if kinds.get(flag) not in LISTS:
+                flag = None
+            if flag is None or equals:
+                gathered.append(word)
         else:
-            current = others if word.startswith("--") else current
-            current.append(word)
-    return [*others, *(each for flag, values in lists.items() for each in (f"--{flag}", *values))]
+            gathered.append(word if flag is None else f"--{flag}={word}")
+    return gathered
 
 
 def _checked_flag(word: str, kinds: dict[str, Any], command: str) -> str:
     flag, equals, value = word[2:].partition("=")
     flag = flag.replace("-", "_")
+    flag = flag if flag in kinds else ALSO_WRITTEN.get(flag, flag)
     _refuse_unknown(flag, kinds, command)
     if equals and value.lower() in ("true", "false") and kinds.get(flag) is bool:
         return f"--{flag}" if value.lower() == "true" else f"--no_{flag}"
@@ -218,53 +280,65 @@ def _without_recipe(argv: Sequence[str]) -> tuple[list[str], str | None]:
     return words, recipe
 
 
-def _recipe_flags(path: str | None, kinds: dict[str, Any], command: str) -> list[str]:
-    """The recipe as the flags it stands for, so that both are read by the same rules."""
+def _recipe_flags(
+    path: str | None, kinds: dict[str, Any], command: str, typed: set[str]
+) -> list[str]:
+    """The recipe as the flags it stands for, so that both are read by the same rules; without those
+    that were typed as well, and those that only another command has."""
     if path is None:
         return []
-    flags: list[str] = []
-    for key, value in _recipe(path).items():
-        name = str(key).replace("-", "_")
-        if name not in kinds:
-            hint = did_you_mean(name, kinds, most=1)
-            raise ConfigError(
-                f"{path} has the key {key!r}, which is no flag of {command}"
-                f"{hint or f'; hf-resnet {command} --help lists them'}"
-            )
-        flags += _as_flag(name, value)
-    return flags
+    from hf_resnet.commands.recipe import read_yaml
+
+    recipe = {key.replace("-", "_"): value for key, value in read_yaml(path).items()}
+    others = {flag for cls in COMMANDS.values() for flag in flags_of(cls)}
+    if unknown := [name for name in recipe if name not in kinds and name not in others]:
+        hint = did_you_mean(unknown[0], {*kinds, *others}, most=1)
+        raise ConfigError(
+            f"{path} has the key {unknown[0]!r}, which is no flag of {command}"
+            f"{hint or f'; hf-resnet {command} --help lists them'}"
+        )
+    idle = [name for name in recipe if name not in kinds]
+    if idle:
+        idle += [name for name in MEANS_ANOTHER.get(command, ()) if name in recipe]
+        use = f"{command} has no use for {listed(idle, most=50)}"
+        _say("note", f"{path} is a recipe of another command; {use}")
+    return [
+        flag
+        for name, value in recipe.items()
+        if name not in idle and name not in typed and value is not None
+        for flag in _as_flags(name, value, kinds[name], path)
+    ]
 
 
-def _as_flag(name: str, value: Any) -> list[str]:
-    if value is None:
-        return []
-    if isinstance(value, bool):
-        return [f"--{name}" if value else f"--no_{name}"]
-    if isinstance(value, dict):
-        return [f"--{name}", *(f"{key}={_joined(each)}" for key, each in value.items())]
-    if isinstance(value, list):
-        return [f"--{name}", *map(str, value)] if value else []
-    return [f"--{name}={value}"]
+def _say(kind: str, text: object) -> None:
+    from hf_resnet.screen import one_line
+
+    if os.environ.get("LOCAL_RANK", "0") == "0":  # of several processes, one speaks
+        print(f"{kind}: {one_line(str(text))}", file=sys.stderr)
 
 
-def _joined(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+def _as_flags(name: str, value: Any, kind: Any, path: str) -> list[str]:
+    several = kind in LISTS
+    if isinstance(value, dict) and several:
+        return [f"--{name}={key}={_joined(each, name, path)}" for key, each in value.items()]
+    if isinstance(value, list) and several:
+        return [f"--{name}={_joined([each], name, path)}" for each in value]
+    if not isinstance(value, str):
+        what = "a mapping" if isinstance(value, dict) else "a list"
+        raise ConfigError(f"{path}: {name} takes one value, got {what}")
+    if kind is not bool:
+        return [f"--{name}={value}"]
+    if value.lower() not in SWITCHED:
+        raise ConfigError(f"{path}: {name} is true or false, got {value!r}")
+    return [f"--{name}" if SWITCHED[value.lower()] else f"--no_{name}"]
 
 
-def _recipe(path: str) -> dict[str, Any]:
-    import yaml
-
-    try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123  pathlib costs start-up time
-            content = yaml.safe_load(file)
-    except OSError as exc:
-        raise ConfigError(f"cannot read the recipe {path}: {exc.strerror}; check the path") from exc
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
-        place = " ".join(str(exc).split())
-        raise ConfigError(f"the recipe {path} is not YAML: {place}") from exc
-    if not isinstance(content, dict):
-        raise ConfigError(f"the recipe {path} is not a list of `name: value` lines; write it so")
-    return content
+def _joined(value: Any, name: str, path: str) -> str:
+    """One value; a list within is written with commas, as a flag has it."""
+    texts = value if isinstance(value, list) else [value]
+    if not all(isinstance(text, str) and text for text in texts):
+        raise ConfigError(f"{path}: {name} holds an item that is empty, or no text; write names")
+    return ",".join(texts)
 
 
 def _plain(box: str) -> str:

@@ -6,6 +6,9 @@ nothing of flags. Flag names are those of the Hugging Face example scripts where
 """
 
 import dataclasses
+import math
+import os
+import re
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -13,8 +16,15 @@ from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from hf_resnet.errors import ConfigError
 
+MOST_SIDE = 4096
+MOST_AT_ONCE = 65_536
+MOST_WORKERS = 256
+MOST_VIEWS = 10_000
+"""What no run means; more is a slip of the finger that would end with the machine's memory."""
+
 OnBadImage = Literal["skip", "fail"]
 Precision = Literal["auto", "fp32", "bf16"]
+Method = Literal["auto", "head", "last_stage", "full"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +130,7 @@ class PreprocessConfig:
     """crop the middle, squash to a square, or letterbox (all of it, with bars)."""
 
     def __post_init__(self) -> None:
-        _at_least(self, "image_size", 16)
+        _within(self, "image_size", 16, MOST_SIDE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,11 +144,12 @@ class ComputeConfig:
     """bf16 computes in half the bits; auto does so where the hardware is built for it."""
 
     dataloader_num_workers: int = 2
-    """Threads that decode pictures while the network computes."""
+    """Threads (for training: processes) that decode pictures while the network computes; 0 trains
+    in a single process."""
 
     def __post_init__(self) -> None:
-        _at_least(self, "per_device_eval_batch_size", 1)
-        _at_least(self, "dataloader_num_workers", 1)
+        _within(self, "per_device_eval_batch_size", 1, MOST_AT_ONCE)
+        _within(self, "dataloader_num_workers", 0, MOST_WORKERS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,13 +174,174 @@ class HeadConfig:
     """Where features are kept (default: ~/.cache/hf_resnet/features, or $HF_RESNET_CACHE)."""
 
     def __post_init__(self) -> None:
-        _at_least(self, "views", 1)
-        _at_least(self, "folds", 2)
-        if self.regularization is not None and not self.regularization > 0:
+        _within(self, "views", 1, MOST_VIEWS)
+        _within(self, "folds", 2, 1000)
+        if self.regularization is not None and not 0 < self.regularization < math.inf:
             raise ConfigError(
                 f"--regularization is a strength above 0, got {self.regularization:g}; "
                 "leave it out to have it chosen by cross-validation"
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How the network itself is trained, by last_stage, full and auto."""
+
+    per_device_train_batch_size: int = 32
+    """Pictures that a process learns from at once."""
+
+    gradient_accumulation_steps: int = 1
+    """Such batches that make one step of the optimiser."""
+
+    num_train_epochs: float | None = None
+    """Times that every picture is learned from (default: by the number of pictures; see README)."""
+
+    max_train_steps: int | None = None
+    """Stop after this many steps; the schedule of the rate ends there too."""
+
+    learning_rate: float | None = None
+    """Rate of the head and the highest stage (default: 0.01 for sgd, 0.0003 for adamw; five times
+    that for a network that knows nothing yet)."""
+
+    layer_decay: float | None = None
+    """Each lower stage of the network learns at this share of the rate above it (default: 0.7; 1 for
+    a network that knows nothing yet)."""
+
+    optim: Literal["sgd", "adamw"] = "sgd"
+    """The optimiser; sgd with Nesterov momentum 0.9."""
+
+    weight_decay: float = 1e-4
+    """Pull of the weights towards 0 (norms and biases are left alone)."""
+
+    l2_sp: float = 0.0
+    """Pull of the network's weights towards what they were before training."""
+
+    lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup"] = "cosine"
+    """How the rate goes over the steps."""
+
+    num_warmup_steps: int | None = None
+    """Steps over which the rate rises from 0 (default: a tenth of all; none for constant)."""
+
+    max_grad_norm: float = 1.0
+    """Longer gradients are shortened to this."""
+
+    label_smoothing_factor: float = 0.0
+    """Share of the truth that is spread over all classes."""
+
+    mixup: float = 0.0
+    """Mix pairs of pictures, with shares from Beta(mixup, mixup); 0 for none."""
+
+    cutmix: float = 0.0
+    """Paste a part of another picture, of a size from Beta(cutmix, cutmix); 0 for none."""
+
+    min_crop_area: float = 0.35
+    """The random part of a picture that is learned from has at least this share of its area."""
+
+    random_flip: bool = True
+    """Mirror every other picture from left to right."""
+
+    color_jitter: float = 0.0
+    """Change brightness, contrast and saturation at random by up to this share."""
+
+    auto_augment: Literal["none", "randaugment", "trivialaugment"] = "none"
+    """Further random changes of colour and shape."""
+
+    random_erasing: float = 0.0
+    """Probability with which a box of the picture is blanked."""
+
+    balanced_sampling: bool = False
+    """Draw each class alike often, instead of each picture once an epoch."""
+
+    batch_norm: Literal["auto", "frozen", "train"] = "auto"
+    """Whether batch-norms keep the statistics they came with; auto does so where they came with any
+    and a process learns from fewer than 128 pictures at once."""
+
+    ema_decay: float = 0.0
+    """Average the weights over the steps, keeping this share each step (0.99), and use the average."""
+
+    metric_for_best_model: Literal["accuracy", "macro_f1", "log_loss"] = "accuracy"
+    """What decides, on the validation pictures, which epoch's network is kept."""
+
+    early_stopping_patience: int | None = None
+    """Stop after so many epochs without a better one."""
+
+    progressive_resizing: bool = False
+    """Begin with pictures of two thirds of the side and grow them to the full one: faster."""
+
+    gradient_checkpointing: bool = False
+    """Compute what is inside a stage twice rather than keep it: less memory, a third slower."""
+
+    torch_compile: bool = False
+    """Compile the network first; pays on a GPU, not on a CPU."""
+
+    cache_images: bool = False
+    """Keep every picture decoded and scaled down (short side 256 pixels) on disk from the first
+    epoch on, so that later ones decode nothing."""
+
+    memory_budget: str | None = None
+    """Memory the run may take, such as 4GB: batch, accumulation, gradient checkpointing and, last,
+    the method are chosen to fit."""
+
+    checkpointing_steps: str = "epoch"
+    """Write a checkpoint every so many steps, or every epoch."""
+
+    save_total_limit: int = 2
+    """Checkpoints that are kept, the newest ones."""
+
+    resume_from_checkpoint: str | None = None
+    """A checkpoint folder to go on from. The same command again goes on by itself."""
+
+    restart: bool = False
+    """Begin anew where an unfinished run could be gone on with."""
+
+    with_tracking: bool = False
+    """Send figures to the trackers that are installed."""
+
+    report_to: str = "all"
+    """Which tracker: tensorboard, wandb, trackio or another that Accelerate knows."""
+
+    def __post_init__(self) -> None:
+        for name, low, high in _LIMITS:
+            _within(self, name, low, high)
+        steps = self.checkpointing_steps
+        if steps != "epoch" and not (steps.isdecimal() and int(steps) > 0):
+            raise ConfigError(
+                f"--checkpointing_steps is a number of steps or the word epoch, got {steps!r}"
+            )
+        if self.memory_budget is not None:
+            bytes_of(self.memory_budget)
+
+
+_LIMITS = (
+    ("per_device_train_batch_size", 1, 1 << 16),
+    ("gradient_accumulation_steps", 1, 1 << 16),
+    ("max_train_steps", 1, 1 << 40),
+    ("save_total_limit", 1, 1 << 16),
+    ("early_stopping_patience", 1, 1 << 16),
+    ("num_warmup_steps", 0, 1 << 40),
+    ("learning_rate", 0.0, 100.0),
+    ("num_train_epochs", 0.01, 100_000.0),
+    ("layer_decay", 0.0, 1.0),
+    ("weight_decay", 0.0, 10.0),
+    ("l2_sp", 0.0, 10.0),
+    ("max_grad_norm", 0.0, 1e9),
+    ("label_smoothing_factor", 0.0, 0.99),
+    ("mixup", 0.0, 100.0),
+    ("cutmix", 0.0, 100.0),
+    ("min_crop_area", 0.01, 1.0),
+    ("color_jitter", 0.0, 1.0),
+    ("random_erasing", 0.0, 1.0),
+    ("ema_decay", 0.0, 0.99999),
+)
+
+
+def bytes_of(text: str) -> int:
+    """'4GB', '3.5 GiB' or '800MB' as a number of bytes; ConfigError where it is no such thing."""
+    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)(i?)B?\s*", text, re.IGNORECASE)
+    if match is None or not float(match[1]):
+        raise ConfigError(f"--memory_budget is an amount such as 4GB or 800MB, got {text!r}")
+    power = " KMGT".index(match[2].upper() or " ")
+    return int(float(match[1]) * (1024 if match[3] else 1000) ** power)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,16 +354,22 @@ class FinetuneConfig:
 
     data: OmitArgPrefixes[DataConfig] = field(default_factory=DataConfig)
     preprocess: OmitArgPrefixes[PreprocessConfig] = field(default_factory=PreprocessConfig)
-    method: Literal["head"] = "head"
-    """head: the network stays as it is, and a new classifying layer is fitted on its features."""
+    method: Method = "auto"
+    """head: the network stays as it is, and a new classifying layer is fitted on its features.
+    last_stage and full: then that stage, or all of the network, is trained as well. auto: the one of
+    them that suits the number of pictures (the table in the README)."""
 
     head: OmitArgPrefixes[HeadConfig] = field(default_factory=HeadConfig)
+    train: OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
     compute: OmitArgPrefixes[ComputeConfig] = field(default_factory=ComputeConfig)
     overwrite_output_dir: bool = False
     """Replace a model folder that is already there."""
 
     seed: int = 0
     """Decides every random choice of the run."""
+
+    def __post_init__(self) -> None:
+        _within(self, "seed", 0, 2**32 - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,7 +433,7 @@ class RelabelConfig:
     """The model folder to write."""
 
     keep: tuple[str, ...] = ()
-    """Classes that stay, all others go: a,b,c."""
+    """Classes that stay, all others go: a,b,c. A name that begins with dashes is written --keep=-x."""
 
     drop: tuple[str, ...] = ()
     """Classes that go: a,b,c."""
@@ -302,8 +480,11 @@ class DemoConfig:
 class BenchmarkConfig:
     """Time ours against the plain way, side by side in one run."""
 
+    subject: Literal["head", "network"] = "head"
+    """head: a head fitted on a frozen network. network: the whole network trained."""
+
     model_name_or_path: str = "packaged:efficientnet-lite0"
-    """The network whose head is fitted."""
+    """The network to begin with."""
 
     dataset_name: str = "sample:cifar10"
     """The pictures to learn from and to judge on."""
@@ -314,17 +495,34 @@ class BenchmarkConfig:
     max_eval_samples: int = 500
     """Pictures to judge on."""
 
-    num_train_epochs: int = 10
-    """Epochs of the plain way."""
+    num_train_epochs: int | None = None
+    """Epochs of the plain way, and with a whole network of ours (default: what each does by itself;
+    for a head 10)."""
+
+    per_device_train_batch_size: int | None = None
+    """Pictures that both sides learn from at once (default: what each does by itself)."""
+
+    method: Method = "full"
+    """What ours trains, where the subject is the network."""
+
+    image_size: int | None = None
+    """Side in pixels of what the network sees (default: what it was made for)."""
 
     views: int = 4
-    """Cached views of ours."""
+    """Cached views of ours, where the subject is the head."""
 
     rounds: int = 3
     """How often each side runs, in turn."""
 
     output_dir: str = "outputs/benchmark"
     """Where benchmark.json goes."""
+
+    def __post_init__(self) -> None:
+        for name in ("max_train_samples", "max_eval_samples", "num_train_epochs", "rounds"):
+            _at_least(self, name, 1)
+        _at_least(self, "per_device_train_batch_size", 1)
+        _within(self, "image_size", 16, MOST_SIDE)
+        _within(self, "views", 1, MOST_VIEWS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -357,7 +555,123 @@ class LayersConfig:
 
     def __post_init__(self) -> None:
         _at_least(self, "depth", 1)
-        _at_least(self, "size", 1)
+        _within(self, "size", 1, MOST_SIDE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainConfig:
+    """Draw what goes on inside a network: what it looks at, sees, expects, and how it is fooled."""
+
+    model_name_or_path: Annotated[str, Positional, arg(metavar="MODEL")]
+    """The network: a folder, a Hub id, timm:NAME, packaged:NAME or scratch:NAME."""
+
+    inputs: Annotated[tuple[str, ...], Positional, arg(metavar="PICTURES...")] = ()
+    """Picture files or folders of them; every kind but ideal needs one."""
+
+    kind: Literal["gradcam", "features", "ideal", "adversarial", "neighbours"]
+    """gradcam: where in the picture it found the class. features: what the filters of a layer answer.
+    ideal: the picture it holds for a class most. adversarial: the smallest change that fools it.
+    neighbours: the training pictures that look the same to it."""
+
+    classes: tuple[str, ...] = ()
+    """The class to explain (default: the answer); gradcam takes several. Also written --class."""
+
+    layer: tuple[str, ...] = ()
+    """Layers for gradcam and features, named as hf-resnet layers prints them (default: the last with
+    maps for gradcam, the first and the end of every stage for features)."""
+
+    target: str | None = None
+    """What adversarial makes the answer (default: any but what it is)."""
+
+    attack: Literal["pgd", "fgsm"] = "pgd"
+    """How adversarial goes about it: pgd in many small steps, fgsm in one."""
+
+    wrong: int | None = None
+    """Explain this many wrong answers (at most 12), the surest first, on the data that is named (or
+    that the model was made with); gradcam then shows the answer and the truth."""
+
+    split: Literal["train", "validation", "test"] | None = None
+    """The split that wrong answers are sought in (default: test where there is one, else validation,
+    else all there is)."""
+
+    count: int | None = None
+    """How many neighbours (default: 5), or how many maps of a layer for features (default: 36)."""
+
+    output: str | None = None
+    """The PNG to write (default: KIND.png)."""
+
+    data: OmitArgPrefixes[DataConfig] = field(default_factory=DataConfig)
+    compute: OmitArgPrefixes[ComputeConfig] = field(default_factory=ComputeConfig)
+    feature_cache_dir: str | None = None
+    """Where features are kept (default: ~/.cache/hf_resnet/features, or $HF_RESNET_CACHE)."""
+
+    seed: int = 0
+    """Decides the noise that ideal starts from."""
+
+    trust_remote_code: bool = False
+    """Run Python code that comes with a Hub model. Only for authors you trust."""
+
+    def __post_init__(self) -> None:
+        _within(self, "wrong", 1, 12)
+        _within(self, "count", 1, 1024)
+        _within(self, "seed", 0, 2**63 - 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DegradeConfig:
+    """See why residual nets were made: train plain and residual nets of several depths alike."""
+
+    output_dir: str = "outputs/degrade"
+    """Where degrade.json and the plots go."""
+
+    dataset_name: str = "sample:cifar10"
+    """The pictures: sample:cifar10, sample:digits (which needs no network), or a Hub data set."""
+
+    depths: tuple[int, ...] = ()
+    """Layers of the nets, 6n + 2 from 8 to 110 (default: 8 14 20 32)."""
+
+    versions: tuple[int, ...] = ()
+    """Residual nets of these versions, 1: convolution, norm, ReLU; 2: norm, ReLU, convolution (default:
+    1 2)."""
+
+    image_size: int = 16
+    """Side in pixels that the pictures are scaled to; 32 is what CIFAR-10 has, and four times the
+    work of 16."""
+
+    max_train_samples: int = 3000
+    """Pictures to learn from; all there are under --max_train_samples 0."""
+
+    max_eval_samples: int = 1000
+    """Pictures to test on; all there are under --max_eval_samples 0."""
+
+    num_train_epochs: int = 20
+    """Epochs of each net."""
+
+    per_device_train_batch_size: int = 64
+    """Pictures in a step."""
+
+    learning_rate: float = 0.1
+    """At its height; it rises over the first epoch and falls to 0 along half a cosine."""
+
+    seed: int = 0
+    """Decides the first weights, the order of the pictures and how they are moved about."""
+
+    def __post_init__(self) -> None:
+        for name in ("max_train_samples", "max_eval_samples"):
+            _at_least(self, name, 0)
+        for name in ("num_train_epochs", "per_device_train_batch_size"):
+            _at_least(self, name, 1)
+        _within(self, "image_size", 8, 64)
+        _within(self, "seed", 0, 2**63 - 1)
+        if not self.learning_rate > 0:
+            raise ConfigError(f"--learning_rate is above 0, got {self.learning_rate:g}")
+        wrong = [depth for depth in self.depths if depth % 6 != 2 or not 8 <= depth <= 110]
+        if wrong:
+            raise ConfigError(
+                f"--depths are 6n + 2 layers, such as 8, 14, 20, 32, 44, 56 or 110, got {wrong}"
+            )
+        if not set(self.versions) <= {1, 2}:
+            raise ConfigError(f"--versions are 1, 2 or both, got {list(self.versions)}")
 
 
 def as_dict(config: Any) -> dict[str, Any]:
@@ -372,7 +686,35 @@ def as_dict(config: Any) -> dict[str, Any]:
     return flat
 
 
+_PATHS = (
+    *("labels", "surgery", "output", "json", "picture", "resume_from_checkpoint"),
+    *("model_name_or_path", "dataset_name"),
+)
+
+
+def with_homes(config: Any) -> Any:
+    """The config with the home folder for a ~ at the start of every path, as a shell would write it
+    (which it does not behind an equals sign, in quotes or in a recipe)."""
+    changes: dict[str, Any] = {}
+    for each in dataclasses.fields(config):
+        value = getattr(config, each.name)
+        if dataclasses.is_dataclass(value):
+            changes[each.name] = with_homes(value)
+        elif isinstance(value, str) and each.name.endswith(("_dir", "_file", *_PATHS)):
+            changes[each.name] = os.path.expanduser(value)  # noqa: PTH111  else a name is left alone
+    return dataclasses.replace(config, **changes)
+
+
 def _at_least(config: Any, name: str, least: int) -> None:
     value = getattr(config, name)
     if value is not None and value < least:
         raise ConfigError(f"--{name} is at least {least}, got {value}")
+
+
+def _within(config: Any, name: str, low: float, high: float) -> None:
+    value = getattr(config, name)
+    if value is not None and not low <= value <= high:
+        least, most, got = (
+            f"{each:g}" if isinstance(each, float) else str(each) for each in (low, high, value)
+        )
+        raise ConfigError(f"--{name} is within {least} and {most}, got {got}")

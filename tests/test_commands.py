@@ -18,6 +18,7 @@ from tests.conftest import photo, png
 
 ROOT = Path(__file__).parent.parent
 SMALL = ("--max_train_samples", "200", "--max_eval_samples", "60", "--precision", "fp32")
+SMALL += ("--method", "head")
 
 
 @pytest.fixture(autouse=True)

@@ -67,7 +67,7 @@ def test_channels_last_turns_the_shapes(family_folders, capsys):
         (["--picture", "a.jpg"], "--picture ends in .png or .svg; got a.jpg"),
         (["--json", "."], "--json . is a folder; name a file"),
         (["--depth", "0"], "--depth is at least 1, got 0"),
-        (["--size", "0"], "--size is at least 1, got 0"),
+        (["--size", "0"], "--size is within 1 and 4096, got 0"),
         (["--size", "33"], "cannot take a picture of 33×33 pixels"),
         (["--json", "/dev/null/x"], "cannot write /dev/null/x"),
     ],

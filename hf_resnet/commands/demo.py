@@ -10,11 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from hf_resnet.config import DemoConfig
 from hf_resnet.data import cifar10_kept, npm_reachable, reachable
 from hf_resnet.errors import HfResnetError
+from hf_resnet.screen import screen
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "finetune.py"
 
@@ -53,7 +52,7 @@ PLANS = {
 
 def run(config: DemoConfig) -> None:
     """Choose a plan, run the training script by `accelerate launch`, say what to do next."""
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console = screen()
     plan = PLANS[config.plan] if config.plan else choose()
     why = "as asked" if config.plan else f"since {plan.why}"
     console.print(f"{plan.model} learns {plan.dataset}, {why}.\n")
@@ -89,6 +88,7 @@ def command_of(plan: Plan, output_dir: str) -> list[str]:
     words += ["--mixed_precision", "no", "--dynamo_backend", "no"]
     script = [str(_short(SCRIPT))] if SCRIPT.is_file() else ["--module", "hf_resnet", "finetune"]
     options = ["--model_name_or_path", plan.model, "--dataset_name", plan.dataset, *plan.options]
+    options += ["--method", "head"]  # the quickest: a demo is over while one watches
     return [*words, *script, *options, "--output_dir", output_dir, "--overwrite_output_dir"]
 
 

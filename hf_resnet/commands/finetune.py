@@ -2,21 +2,31 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
+from accelerate import Accelerator
 from rich.console import Console
 
 from hf_resnet.classifier import Classifier, check_output, new_model_folder, open_classifier
+from hf_resnet.commands import unfinished
 from hf_resnet.commands.processes import start
 from hf_resnet.commands.recipe import write_recipe
-from hf_resnet.config import FinetuneConfig, PreprocessConfig
+from hf_resnet.config import FinetuneConfig, PreprocessConfig, as_dict
 from hf_resnet.data import SPLITS_FILE, Data, Split, load_data
 from hf_resnet.errors import DataError, ModelError
+from hf_resnet.evaluation.judge import judge
 from hf_resnet.evaluation.measure import measure
 from hf_resnet.evaluation.measured import Measured
 from hf_resnet.evaluation.report import table, write_report
+from hf_resnet.screen import screen
+from hf_resnet.training.choice import choose
 from hf_resnet.training.head import Trained, train_head
+from hf_resnet.training.network import train_network
+from hf_resnet.training.optimiser import knows_nothing
+from hf_resnet.training.setting import Setting
 
 MOST_BAD = 10
 
@@ -24,16 +34,14 @@ MOST_BAD = 10
 def run(config: FinetuneConfig) -> None:
     """Read the data, fit the head, measure, save; under `accelerate launch` on all processes."""
     check_output(config.output_dir, overwrite=config.overwrite_output_dir)
-    accelerator = start()
-    console = Console(
-        soft_wrap=True, highlight=False, markup=False, quiet=not accelerator.is_main_process
-    )
+    accelerator = _started(config)
+    console = screen(quiet=not accelerator.is_main_process)
     data = load_data(config.data, remembered=_earlier(config))
     _tell_data(console, data)
     if data.train is None:
         raise DataError(f"{data.source} has no training pictures; name them with --train_dir")
     opened = with_preprocess(open_classifier(config.model), config.preprocess)
-    trained = train_head(
+    fitted = train_head(
         opened,
         data,
         config.head,
@@ -42,8 +50,12 @@ def run(config: FinetuneConfig) -> None:
         seed=config.seed,
         accelerator=accelerator,
     )
+    trained = _network_trained(config, data, fitted, accelerator, console)
+    if trained is None:
+        return
     judged = data.test or data.validation or data.train
-    measured = measure(trained.classifier, judged, config.compute, accelerator)
+    store = config.head if trained is fitted else None  # the network is the one that was opened
+    measured = measure(trained.classifier, judged, config.compute, accelerator, head=store)
     measured = measured.knowing({key for key, _ in data.train.entries()})
     if measured.bad and config.data.on_bad_image == "fail":
         first = measured.bad[0]
@@ -55,6 +67,61 @@ def run(config: FinetuneConfig) -> None:
         problems = _save(config, data, trained, measured, judged)
     accelerator.wait_for_everyone()
     _tell_result(console, config, trained, measured, problems)
+    accelerator.end_training()
+
+
+def _started(config: FinetuneConfig) -> Accelerator:
+    if not config.train.with_tracking:
+        return start()
+    folder = unfinished.folder_of(config).with_suffix(".tracking")
+    accelerator = start(trackers=config.train.report_to, folder=folder)
+    told = {
+        name: each for name, each in as_dict(config).items() if isinstance(each, str | int | float)
+    }
+    accelerator.init_trackers(Path(config.output_dir).name, config=told)
+    return accelerator
+
+
+def _network_trained(
+    config: FinetuneConfig,
+    data: Data,
+    fitted: Trained,
+    accelerator: Accelerator,
+    console: Console,
+) -> Trained | None:
+    """The classifier with its network trained too, where the method is more than a head; None where
+    the run was asked to stop."""
+    count_K = np.bincount(fitted.learned.label_N, minlength=len(data.labels))
+    untrained = knows_nothing(fitted.classifier.network)
+    choice = choose(config.method, config.train, count_K, untrained=untrained)
+    console.print(f"method: {choice.method} ({choice.why})")
+    if choice.method == "head":
+        return fitted
+    assert data.train is not None  # noqa: S101  a head was fitted on it
+    folder = unfinished.prepare(config, main=accelerator.is_main_process)
+    accelerator.wait_for_everyone()
+    judge = None if data.validation is None else partial(_judged, config, data, accelerator)
+    setting = Setting(
+        folder=folder,
+        accelerator=accelerator,
+        compute=config.compute,
+        seed=config.seed,
+        identity=unfinished.identity(config, choice, data, accelerator),
+        judge=judge,
+        tell=console.print,
+        cache=unfinished.picture_cache(config),
+    )
+    trained = train_network(fitted, data.train, choice, setting)
+    if trained is None:
+        console.print(f"stopped and saved; to go on:\n  {unfinished.command(folder, accelerator)}")
+    return trained
+
+
+def _judged(
+    config: FinetuneConfig, data: Data, accelerator: Accelerator, classifier: Classifier
+) -> dict[str, float]:
+    assert data.validation is not None  # noqa: S101  there is a judge only where there are such
+    return judge(classifier, data.validation, config.compute, accelerator)
 
 
 def _tell_result(
@@ -66,11 +133,11 @@ def _tell_result(
 ) -> None:
     console.print(table(measured))
     for bad in trained.bad[:MOST_BAD]:
-        console.print(f"not learned from: {bad.origin}: {bad.reason}", markup=False)
+        console.print(f"not learned from: {bad.origin}: {bad.reason}")
     if len(trained.bad) > MOST_BAD:
         console.print(f"... and {len(trained.bad) - MOST_BAD:,} more, listed in hf_resnet.json")
     for problem in problems:
-        console.print(problem, markup=False)
+        console.print(problem)
     sheet = Path(config.output_dir) / "report" / "contact_sheet.png"
     console.print(f"\nright and wrong answers: {sheet}")
     console.print(f"saved in {config.output_dir}; try it:")
@@ -108,7 +175,7 @@ def _tell_data(console: Console, data: Data) -> None:
     sizes = [f"{split.name} {_size(split)}" for split in data.splits()]
     console.print(f"{data.source}: {len(data.labels):,} classes; {', '.join(sizes)}")
     for note in data.notes:
-        console.print(f"  {note}", markup=False)
+        console.print(f"  {note}")
 
 
 def _size(split: Split) -> str:
@@ -134,4 +201,7 @@ def _save(
         replace(trained.classifier, facts=facts).write(place)
         write_recipe(config, place)
         (place / SPLITS_FILE).write_text(json.dumps(record) + "\n", encoding="utf-8")
-        return write_report(measured, judged, place / "report")
+        problems = write_report(measured, judged, place / "report")
+        unfinished.keep_log(unfinished.folder_of(config), place / "report")
+    unfinished.clear(unfinished.folder_of(config))
+    return problems

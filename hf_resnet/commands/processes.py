@@ -5,18 +5,47 @@ processes find each other only when they are told that they are on CPU.
 """
 
 import os
+from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.tracking import get_available_trackers
+
+from hf_resnet.errors import ConfigError, listed
 
 
-def start() -> Accelerator:
-    """The accelerator of this process; on CPU the processes share the machine's cores."""
+def start(*, trackers: str | None = None, folder: Path | None = None) -> Accelerator:
+    """The accelerator of this process; on CPU the processes share the machine's cores.
+
+    trackers names where figures are sent, "all" for all that are installed; folder is where those
+    that write files put them.
+    """
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     on_cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
     if on_cpu and "ACCELERATE_MIXED_PRECISION" in os.environ:  # started by accelerate launch
         torch.set_num_threads(max(1, cores() // processes))
-    return Accelerator(cpu=on_cpu)
+    accelerator = Accelerator(cpu=on_cpu, log_with=_installed(trackers), project_dir=folder)
+    if accelerator.distributed_type.value in ("FSDP", "DEEPSPEED", "MEGATRON_LM"):
+        raise ConfigError(
+            f"accelerate was told to use {accelerator.distributed_type.value}, which divides networks "
+            "too large for one device; those here are not, so use scripts/accelerate/ddp.yaml"
+        )
+    return accelerator
+
+
+def _installed(trackers: str | None) -> list[str] | None:
+    if trackers is None:
+        return None
+    there = [each.value for each in get_available_trackers()]
+    wanted = there if trackers == "all" else trackers.split(",")
+    missing = sorted(set(wanted) - set(there))
+    if missing or not wanted:
+        raise ConfigError(
+            f"--report_to {trackers}: {listed(missing) or 'no tracker'} is not installed; leave out "
+            "--with_tracking, or install it (pip install tensorboard); there is "
+            f"{listed(there) or 'none'}"
+        )
+    return wanted
 
 
 def cores() -> int:

@@ -1,1 +1,1 @@
-"""How a classifier learns: one file a method."""
+"""How a classifier learns: a head on a frozen network (`head`), or the network itself (`network`)."""

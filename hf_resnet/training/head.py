@@ -28,6 +28,17 @@ class Trained:
     classifier: Classifier
     bad: tuple[BadPicture, ...]
     facts: dict[str, Any]
+    learned: "Learned"
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """The usable pictures of the training split: where each stands in it, and its class."""
+
+    row_N: np.ndarray
+    label_N: np.ndarray
+    class_weight_K: np.ndarray
+    """How much a picture of each class counts; 1 on average over the pictures."""
 
 
 def train_head(
@@ -84,7 +95,15 @@ def train_head(
         ),
     )
     changed = replace(changed, feature_mean_D=torch.from_numpy(fit.feature_mean_D))
-    return Trained(changed, features.bad, facts)
+    learned = Learned(features.row_N, features.label_N, _weights(counts_K, fit.class_weight))
+    return Trained(changed, features.bad, facts, learned)
+
+
+def _weights(counts_K: np.ndarray, class_weight: str) -> np.ndarray:
+    if class_weight == "none":
+        return np.ones(len(counts_K))
+    weight_K: np.ndarray = counts_K.sum() / (len(counts_K) * counts_K)
+    return weight_K
 
 
 def _counts(features: Features, data: Data) -> np.ndarray:

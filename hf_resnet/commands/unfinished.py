@@ -1,0 +1,125 @@
+"""The folder of a run that is not finished: OUTPUT.training, beside the model folder it will write.
+
+It holds checkpoints, the log, the curve and the recipe that goes on with the run, and is taken away
+when the model is saved. What a person may have put there is left alone.
+"""
+
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+
+from hf_resnet.commands.recipe import RECIPE_FILE, write_recipe
+from hf_resnet.config import FinetuneConfig
+from hf_resnet.data import Data
+from hf_resnet.data.picture_cache import PictureCache
+from hf_resnet.errors import ConfigError, listed
+from hf_resnet.head.store import cache_folder
+from hf_resnet.training.choice import Choice
+from hf_resnet.training.log import CURVE_FILE, LOG_FILE
+
+_OWN = ("step-*", ".step-*.part", LOG_FILE, f".{LOG_FILE}.part", CURVE_FILE, f".{CURVE_FILE}")
+_FREE_TO_CHANGE = (
+    *("checkpointing_steps", "save_total_limit", "resume_from_checkpoint", "restart"),
+    *("with_tracking", "report_to", "memory_budget"),
+    # the step's pictures are compared as a whole, however they are shared out
+    *("per_device_train_batch_size", "gradient_accumulation_steps", "gradient_checkpointing"),
+)
+
+
+def folder_of(config: FinetuneConfig) -> Path:
+    """Where the run keeps what it needs to go on."""
+    place = Path(config.output_dir).expanduser().resolve()
+    return place.with_name(f"{place.name}.training")
+
+
+def prepare(config: FinetuneConfig, *, main: bool) -> Path:
+    """The folder, empty under --restart; the main process makes it."""
+    folder = folder_of(config)
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file, and checkpoints go there; move it away")
+    if not main:
+        return folder
+    foreign = [path.name for path in _entries(folder) if not _is_own(path)]
+    if foreign:
+        raise ConfigError(
+            f"{folder} holds what is not of a run of training: {listed(foreign, most=5)}; move it "
+            "away, or name another --output_dir"
+        )
+    if config.train.restart:
+        clear(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    going_on = replace(config, train=replace(config.train, restart=False))
+    write_recipe(going_on, folder)
+    return folder
+
+
+def clear(folder: Path) -> None:
+    """Take away what runs have left."""
+    for path in _entries(folder):
+        if path.is_dir() and _is_own(path):
+            shutil.rmtree(path)
+        elif _is_own(path):
+            path.unlink()
+    if folder.is_dir() and not _entries(folder):
+        folder.rmdir()
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _is_own(path: Path) -> bool:
+    return path.name == RECIPE_FILE or any(path.match(own) for own in _OWN)
+
+
+def keep_log(folder: Path, report: Path) -> None:
+    """Put the log and the curve of a finished run into the model's report."""
+    report.mkdir(exist_ok=True)
+    for name in (LOG_FILE, CURVE_FILE):
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, report / name)
+
+
+def command(folder: Path, accelerator: Accelerator) -> str:
+    """What to type to go on."""
+    recipe = f"--config {folder / RECIPE_FILE}"
+    if accelerator.num_processes == 1:
+        return f"hf-resnet finetune {recipe}"
+    many = "" if accelerator.device.type != "cpu" else "--multi_gpu "
+    return (
+        f"accelerate launch {many}--num_processes {accelerator.num_processes} "
+        f"scripts/finetune.py {recipe}"
+    )
+
+
+def identity(
+    config: FinetuneConfig, choice: Choice, data: Data, accelerator: Accelerator
+) -> dict[str, Any]:
+    """What decides every step: a run is gone on with only where all of this is as it was."""
+    train = {
+        name: value for name, value in asdict(choice.config).items() if name not in _FREE_TO_CHANGE
+    }
+    return {
+        "model": config.model.model_name_or_path,
+        "model_revision": config.model.model_revision,
+        "data": data.fingerprint(),
+        "method": choice.method,
+        "pictures_a_step": choice.config.per_device_train_batch_size
+        * choice.config.gradient_accumulation_steps
+        * accelerator.num_processes,
+        "seed": config.seed,
+        "precision": config.compute.precision,
+        **asdict(config.preprocess),
+        "class_weight": config.head.class_weight,
+        **train,
+    }
+
+
+def picture_cache(config: FinetuneConfig) -> PictureCache | None:
+    """Where decoded pictures are kept, if they are."""
+    if not config.train.cache_images:
+        return None
+    return PictureCache(cache_folder(config.head.feature_cache_dir).with_name("pictures"))

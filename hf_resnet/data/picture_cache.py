@@ -1,0 +1,67 @@
+"""Pictures kept decoded on disk, scaled down to what training needs, so that later epochs decode
+nothing.
+
+One file a picture, named by the hash of the picture's bytes and mapped into memory when it is asked
+for: several processes may fill the cache at once, a kill leaves no half picture, and a picture that
+is changed is another. The surprise: the scaled-down picture is used from the first epoch on, also
+where it was only just made, so that it makes no difference to a run what lay in the cache before.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from hf_resnet.data.rows import Row
+from hf_resnet.images import decode
+
+SHORT_SIDE = 256
+
+
+@dataclass(frozen=True)
+class PictureCache:
+    """Pictures whose short side is at most `short_side` pixels."""
+
+    folder: Path
+    short_side: int = SHORT_SIDE
+
+    def picture(self, row: Row) -> Image.Image:
+        """The picture of the row, scaled down; PictureError where it is none."""
+        path = self.folder / f"{self.short_side}" / row.key[:2] / f"{row.key}.npy"
+        kept = _kept(path)
+        if kept is None:
+            kept = np.asarray(_scaled(decode(row.data), self.short_side))
+            _keep(path, kept)
+        return Image.fromarray(kept)
+
+
+def _scaled(picture: Image.Image, short_side: int) -> Image.Image:
+    factor = short_side / min(picture.size)
+    if factor >= 1:
+        return picture
+    width, height = (max(1, round(side * factor)) for side in picture.size)
+    return picture.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
+
+
+def _kept(path: Path) -> np.ndarray | None:
+    """What the file holds; None where there is none, or it is damaged."""
+    try:
+        pixels_HWC: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    whole = pixels_HWC.dtype == np.uint8 and pixels_HWC.ndim == 3 and pixels_HWC.shape[2] == 3
+    return pixels_HWC if whole and pixels_HWC.size else None
+
+
+def _keep(path: Path, pixels_HWC: np.ndarray) -> None:
+    """Write the file under another name first; where there is no room the run does without."""
+    growing = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with growing.open("wb") as file:
+            np.save(file, pixels_HWC, allow_pickle=False)
+        growing.replace(path)
+    except OSError:
+        growing.unlink(missing_ok=True)

@@ -1,0 +1,77 @@
+"""How much of a network to train, and for how long: the rule behind --method auto.
+
+The rule goes by the pictures a class has, since that is what decides between learning and learning
+by heart. Every method begins with a head fitted on the features of the network as it came: training
+that begins with a random head first spoils those features (Kumar and others, 2022, "Fine-tuning can
+distort pretrained features"). Steps grow with the pictures and less than in proportion, as in BiT's
+rule (Kolesnikov and others, 2020); the rates are those that Salman and others (2020) found best for
+most of twelve data sets. README has the rule as a table.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from hf_resnet.config import Method, TrainConfig
+
+TrainedMethod = Literal["head", "last_stage", "full"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """From this many pictures a class on: what is trained, and how many epochs."""
+
+    pictures: int
+    method: TrainedMethod
+    epochs: int
+
+
+RULES = (
+    Rule(0, "head", 20),
+    Rule(10, "last_stage", 20),
+    Rule(50, "full", 15),
+    Rule(500, "full", 8),
+    Rule(5000, "full", 4),
+)
+RATES = {"sgd": 0.01, "adamw": 0.0003}
+LAYER_DECAY = 0.7
+FROM_NOTHING = {"num_train_epochs": 30.0, "layer_decay": 1.0}
+RATE_FROM_NOTHING = 5.0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is trained, with every open number of the config filled in."""
+
+    method: TrainedMethod
+    config: TrainConfig
+    why: str
+    untrained: bool
+    """The network knows nothing yet: no head is worth beginning with."""
+
+    def stages(self, all_of_them: int) -> int:
+        """How many of the highest stages learn."""
+        return {"head": 0, "last_stage": 1, "full": all_of_them}[self.method]
+
+
+def choose(method: Method, config: TrainConfig, count_K: np.ndarray, *, untrained: bool) -> Choice:
+    """For a training split with so many pictures of each class."""
+    typical = int(np.median(count_K))
+    rule = [each for each in RULES if typical >= each.pictures][-1]
+    chosen, why = rule.method, f"{typical:,} pictures a class"
+    filled = {
+        "num_train_epochs": float(rule.epochs),
+        "learning_rate": RATES[config.optim],
+        "layer_decay": LAYER_DECAY,
+    }
+    if untrained:
+        chosen, why = "full", "the network knows nothing yet"
+        filled |= FROM_NOTHING
+        filled["learning_rate"] *= RATE_FROM_NOTHING
+    if method != "auto":
+        chosen, why = method, "as asked for"
+    left_open: dict[str, Any] = {
+        name: value for name, value in filled.items() if getattr(config, name) is None
+    }
+    return Choice(chosen, replace(config, **left_open), why, untrained)

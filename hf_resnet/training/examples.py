@@ -1,0 +1,108 @@
+"""Pictures made ready to learn from, in worker processes, ahead of the network.
+
+Every example is a pure function of the seed, the picture and the epoch, so that neither the number
+of workers nor an interruption changes what is learned from. Workers give bytes (uint8), a quarter of
+what floats would be; they become numbers on the device, with the very values that serving has.
+"""
+
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from hf_resnet.augment import Changes, changed
+from hf_resnet.data import Row, Split
+from hf_resnet.data.picture_cache import PictureCache
+from hf_resnet.errors import DataError, PictureError
+from hf_resnet.images import decode
+from hf_resnet.preprocess import Preprocess
+
+At = tuple[int, int]
+"""Which picture, and in which epoch."""
+
+Examples_B = tuple[Tensor, Tensor]
+"""pixels_BHWC (uint8) and label_B."""
+
+
+@dataclass(frozen=True, eq=False)
+class Examples(Dataset[tuple[Tensor, int]]):
+    """The usable pictures of a split as they are learned from: (pixels_HWC, label)."""
+
+    split: Split
+    row_N: np.ndarray
+    label_N: np.ndarray
+    preprocess_E: Sequence[Preprocess]
+    """Of each epoch; the last one stands for all later ones."""
+
+    changes: Changes
+    seed: int
+    cache: PictureCache | None = None
+
+    def __len__(self) -> int:
+        return len(self.row_N)
+
+    def __getitem__(self, at: At) -> tuple[Tensor, int]:
+        position, epoch = at
+        row = self.split.row(int(self.row_N[position]))
+        return self.changed(row, epoch), int(self.label_N[position])
+
+    def changed(self, row: Row, epoch: int) -> Tensor:
+        """pixels_HWC of a row as it is learned from in an epoch."""
+        pixels_HWC = changed(
+            self.picture(row),
+            self.preprocess_E[min(epoch, len(self.preprocess_E) - 1)],
+            self.changes,
+            seed=self.seed,
+            key=row.key,
+            number=epoch + 1,
+        )
+        return torch.from_numpy(pixels_HWC)
+
+    def picture(self, row: Row) -> Image.Image:
+        """The picture of a row, unchanged."""
+        reason = row.problem
+        if reason is None:
+            try:
+                return self.cache.picture(row) if self.cache else decode(row.data)
+            except PictureError as exc:
+                reason = str(exc)
+        raise DataError(
+            f"{row.origin}: {reason}, while the run was learning from it; put it back as it was and "
+            "run the same command again to go on from the last checkpoint"
+        )
+
+
+def loaded(
+    examples: Examples, batches: Sequence[list[At]], *, workers: int
+) -> Iterator[Examples_B]:
+    """The batches in order, made ready by so many worker processes; by this one where it is 0."""
+    yield from DataLoader(
+        examples,
+        batch_sampler=batches,
+        num_workers=workers,
+        pin_memory=torch.cuda.is_available(),
+        worker_init_fn=in_worker,
+        # its own generator: the order is given, and torch's global random numbers stay untouched
+        generator=torch.Generator(),
+    )
+
+
+def in_worker(_: int) -> None:
+    """Leave the end of the run to the process that started this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def as_numbers(pixels_BHWC: Tensor, preprocess: Preprocess) -> Tensor:
+    """pixels_BCHW of bytes, with the values of Preprocess.normalised; the channels lie last."""
+    mean_C = torch.tensor(preprocess.mean, device=pixels_BHWC.device)
+    std_C = torch.tensor(preprocess.std, device=pixels_BHWC.device)
+    numbers_BHWC = (pixels_BHWC.float() / 255 - mean_C) / std_C
+    if preprocess.channel_order == "BGR":
+        numbers_BHWC = numbers_BHWC.flip(-1)
+    return numbers_BHWC.permute(0, 3, 1, 2)

@@ -1,0 +1,98 @@
+"""What a run tells while it goes: a line of JSON a step, and a picture of the curves.
+
+The lines are those of the steps that count: where a run is taken up at an earlier checkpoint, the
+lines after it are taken back, so that the log reads as if nothing had happened.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, TextIO
+
+LOG_FILE = "log.jsonl"
+CURVE_FILE = "curve.png"
+
+
+def _take_back(path: Path, steps: int) -> None:
+    """Keep only the lines of the first `steps` steps; one that was cut short goes as well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = [json.dumps(line) for line in read(path) if line["step"] <= steps]
+    fresh = path.with_name(f".{path.name}.part")
+    fresh.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+    fresh.replace(path)
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The lines of the log that are whole."""
+    if not path.is_file():
+        return []
+    found = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            found.append(json.loads(line))
+        except ValueError:  # a kill cut it short
+            break
+    return found
+
+
+class Log:
+    """`with Log(path, after=120) as log: log.write(line)`: goes on after the line of step 120.
+
+    Each line is with the operating system before the next step begins. With shown=False nothing is
+    written, for the processes that are not the main one.
+    """
+
+    def __init__(self, path: Path, *, after: int, shown: bool = True) -> None:
+        self._file: TextIO | None = None
+        if shown:
+            _take_back(path, after)
+            self._file = path.open("a", encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def write(self, line: Mapping[str, Any]) -> None:
+        if self._file is not None:
+            self._file.write(json.dumps(line) + "\n")
+            self._file.flush()
+
+
+def draw(folder: Path, epochs: Sequence[Mapping[str, Any]]) -> None:
+    """The loss of every step, and the figures on the validation pictures after every epoch."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    steps = read(folder / LOG_FILE)
+    figure = Figure(figsize=(9, 3.6), layout="constrained", dpi=110)
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    left.plot([each["step"] for each in steps], [each["loss"] for each in steps], lw=0.6, alpha=0.4)
+    smooth = _smooth([each["loss"] for each in steps])
+    left.plot([each["step"] for each in steps], smooth, lw=2, color="C0")
+    left.set(title="loss on what is learned from", xlabel="step", ylabel="loss")
+    left.set_ylim(bottom=0)
+    for name in sorted({name for each in epochs for name in each["figures"]} - {"log_loss"}):
+        shown = [(each["epoch"], 100 * each["figures"][name]) for each in epochs]
+        right.plot(*zip(*shown, strict=True), marker="o", ms=4, label=name.replace("_", " "))
+    right.set(title="on the validation pictures", xlabel="epoch", ylabel="%")
+    if epochs:
+        right.legend(frameon=False)
+    for axes in (left, right):
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    fresh = folder / f".{CURVE_FILE}"
+    figure.savefig(fresh, format="png")
+    fresh.replace(folder / CURVE_FILE)
+
+
+def _smooth(values: list[float], share: float = 0.9) -> list[float]:
+    """A running average that is not drawn towards 0 at its beginning."""
+    smoothed, total, weight = [], 0.0, 0.0
+    for value in values:
+        total, weight = share * total + (1 - share) * value, share * weight + (1 - share)
+        smoothed.append(total / weight)
+    return smoothed

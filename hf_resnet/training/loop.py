@@ -1,0 +1,237 @@
+"""The loop of epochs: learn, judge, keep the best, write a checkpoint; and go on from one, to the bit.
+
+It knows nothing of how a network is judged, nor of what a person asked for beyond its config: both
+are handed in.
+"""
+
+import contextlib
+import itertools
+import json
+import math
+import time
+from collections.abc import Generator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from hf_resnet.classifier import Classifier
+from hf_resnet.errors import ConfigError, ModelError
+from hf_resnet.progress import Pace
+from hf_resnet.training import checkpoint, log
+from hf_resnet.training.average import Average
+from hf_resnet.training.checkpoint import Checkpoint
+from hf_resnet.training.choice import Choice
+from hf_resnet.training.examples import At, Examples, Examples_B, loaded
+from hf_resnet.training.optimiser import rate, ready_to_learn, set_rate
+from hf_resnet.training.order import Order
+from hf_resnet.training.setting import History, Setting
+from hf_resnet.training.step import Stepper
+from hf_resnet.training.stopping import Stopping
+from hf_resnet.training.streamed import Passing, streamed
+
+_WORST_LOSS = 20.0
+
+
+@dataclass
+class Loop:
+    """A network that learns, and how far it has come."""
+
+    classifier: Classifier
+    """With the very network that learns."""
+
+    choice: Choice
+    setting: Setting
+    examples: Examples
+    order: Order
+    steps: int
+    trained: int
+    """How many of the highest stages learn."""
+
+    frozen_norms: bool
+    stepper: Stepper
+    average: Average | None = None
+    history: History = field(default_factory=History)
+    best: dict[str, Tensor] | None = None
+    """The weights of the best epoch so far; None while that is the beginning."""
+
+    def run(self, done: int) -> bool:
+        """Learn from step `done` on; False where a person asked to stop before the end."""
+        setting = self.setting
+        if not done:
+            self._judge(0)
+        if self._enough():
+            return True
+        self._ready()
+        main = setting.accelerator.is_main_process
+        left = (self.steps - done) * self.order.batch
+        with (
+            Stopping(setting.accelerator) as stopping,
+            Pace("Training", left, shown=main) as pace,
+            log.Log(setting.folder / log.LOG_FILE, after=done, shown=main) as lines,
+            contextlib.closing(self._coming(done)) as coming,
+        ):
+            began = time.monotonic()
+            for number in range(done, self.steps):
+                line = self._step(number, next(coming))
+                lines.write(line)
+                setting.accelerator.log(line, step=number + 1)
+                pace.advance(self.order.batch)
+                finished = number + 1
+                epoch_ends = finished % self.order.steps_an_epoch == 0 or finished == self.steps
+                if epoch_ends:
+                    self.history.seconds += time.monotonic() - began
+                    self._judge(finished)
+                asked, enough = stopping.asked(), epoch_ends and self._enough()
+                if asked or enough or self._is_due(finished, epoch_ends):
+                    self._save(finished)
+                if enough or (asked and finished < self.steps):
+                    return enough
+                if epoch_ends:
+                    began = time.monotonic()
+        return True
+
+    def _coming(self, done: int) -> Generator[list[Examples_B], None, None]:
+        """The batches of every step from `done` on, this process's share of them."""
+        accelerator = self.setting.accelerator
+        accumulated = self.choice.config.gradient_accumulation_steps
+        workers = self.setting.compute.dataloader_num_workers
+        if self.examples.split.size is None:
+            ready = streamed(
+                Passing(
+                    self.examples,
+                    self.order,
+                    accelerator.process_index,
+                    accelerator.num_processes,
+                    done,
+                ),
+                batch=self.order.batch // accelerator.num_processes // accumulated,
+                workers=workers,
+            )
+        else:
+            ready = loaded(self.examples, self._places(done), workers=workers)
+        while step := list(itertools.islice(ready, accumulated)):
+            yield step
+
+    def _places(self, done: int) -> list[list[At]]:
+        """Of every batch of this process: which pictures, in which epoch."""
+        accelerator = self.setting.accelerator
+        accumulated = self.choice.config.gradient_accumulation_steps
+        batches = []
+        for number in range(done, self.steps):
+            share_B = self.order.of_process(
+                number, accelerator.process_index, accelerator.num_processes
+            )
+            places = [(int(position), self.order.epoch_of(number)) for position in share_B]
+            size = len(places) // accumulated
+            batches += [places[at : at + size] for at in range(0, len(places), size)]
+        return batches
+
+    def _step(self, number: int, batches: list[Examples_B]) -> dict[str, Any]:
+        """Take a step; the line of the log about it."""
+        value = rate(self.choice.config, number, self.steps)
+        set_rate(self.stepper.optimizer, value)
+        loss, length = self.stepper(number, batches)
+        worst = _WORST_LOSS * max(1.0, math.log(len(self.classifier.labels)))
+        if not (math.isfinite(loss) and math.isfinite(length) and loss < worst):
+            raise ModelError(
+                f"learning has come apart at step {number + 1:,}: the loss is {loss:.4g} and the "
+                f"gradient {length:.3g} long, at the rate {value:.3g}. The checkpoints before that "
+                f"are kept in {self.setting.folder}; try --learning_rate {value / 10:.1g} with "
+                "--restart"
+            )
+        if self.average is not None:
+            self.average.update(self.classifier.network, number)
+        return {
+            "step": number + 1,
+            "epoch": round((number + 1) / self.order.steps_an_epoch, 4),
+            "loss": loss,
+            "rate": value,
+            "gradient": length,
+        }
+
+    def _ready(self) -> None:
+        network = self.classifier.network
+        ready_to_learn(network, self.trained, frozen_norms=self.frozen_norms)
+
+    def _is_due(self, finished: int, epoch_ends: bool) -> bool:
+        every = self.choice.config.checkpointing_steps
+        return epoch_ends if every == "epoch" else finished % int(every) == 0
+
+    def _enough(self) -> bool:
+        patience = self.choice.config.early_stopping_patience
+        return patience is not None and self.history.without_better >= patience
+
+    def _judge(self, finished: int) -> None:
+        """Judge the network as it is, keep it where it is the best so far, and say so."""
+        setting, network = self.setting, self.classifier.network
+        if setting.judge is None:
+            return
+        self.stepper.optimizer.zero_grad(set_to_none=True)
+        swapped = self.average.in_place_of(network) if self.average else contextlib.nullcontext()
+        epoch = finished / self.order.steps_an_epoch
+        with swapped:
+            figures = setting.judge(self.classifier)
+            metric = self.choice.config.metric_for_best_model
+            better = self.history.judged(epoch, finished, figures, metric)
+            if better and finished:
+                self.best = {name: t.cpu().clone() for name, t in network.state_dict().items()}
+        self._ready()
+        setting.accelerator.log(dict(figures), step=finished)
+        shown = " ".join(f"{name} {value:.4f}" for name, value in figures.items())
+        setting.tell(f"epoch {epoch:.4g}: {shown}{'  (best so far)' if better else ''}")
+        if setting.accelerator.is_main_process and finished:
+            log.draw(setting.folder, self.history.epochs)
+
+    def _save(self, finished: int) -> None:
+        """Write a checkpoint: the main process does, the others wait."""
+        setting = self.setting
+        if setting.accelerator.is_main_process:
+            kinds = {
+                "weights": self.classifier.network.state_dict(),
+                "optimiser": checkpoint.optimiser_tensors(self.stepper.optimizer),
+                "average": self.average.tensors if self.average else None,
+                "best": self.best,
+            }
+            tensors = {kind: each for kind, each in kinds.items() if each is not None}
+            facts = {"identity": dict(setting.identity), "history": asdict(self.history)}
+            keep = self.choice.config.save_total_limit
+            checkpoint.write(setting.folder, Checkpoint(finished, tensors, facts), keep=keep)
+        setting.accelerator.wait_for_everyone()
+
+    def resume(self) -> int:
+        """Take up the newest whole checkpoint of the same run; how many steps it had done."""
+        found = self._found()
+        if found is None:
+            return 0
+        _check_same(found.facts.get("identity", {}), self.setting)
+        checkpoint.put_back(self.classifier.network.state_dict(), found.tensors["weights"])
+        checkpoint.put_back_optimiser(self.stepper.optimizer, found.tensors.get("optimiser", {}))
+        if self.average is not None:
+            checkpoint.put_back(self.average.tensors, found.tensors["average"])
+        self.best = found.tensors.get("best")
+        self.history = replace(History(), **found.facts["history"])
+        self.setting.tell(f"going on after step {found.step:,} of {self.steps:,}")
+        return found.step
+
+    def _found(self) -> Checkpoint | None:
+        named = self.choice.config.resume_from_checkpoint
+        if named is not None and named.lower() not in ("true", "latest"):
+            return checkpoint.read(Path(named))
+        found, damaged = checkpoint.newest(self.setting.folder)
+        for problem in damaged:
+            self.setting.tell(f"passed over: {problem}")
+        return found
+
+
+def _check_same(before: Mapping[str, Any], setting: Setting) -> None:
+    """A run is gone on with only as what it was."""
+    now = json.loads(json.dumps(setting.identity))
+    odd = [name for name in now if before.get(name) != now[name]]
+    if odd:
+        name = odd[0]
+        raise ConfigError(
+            f"{setting.folder} holds an unfinished run with another {name} ({before.get(name)} there, "
+            f"{now[name]} now); give the same command to go on with it, or add --restart to begin anew"
+        )

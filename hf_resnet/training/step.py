@@ -1,0 +1,149 @@
+"""One step of training: pictures in, weights changed, a loss and the length of the gradient out.
+
+Knows nothing of epochs, checkpoints or judging. Random numbers (dropout, mixing) are set from the
+seed, the step and the process before each step, so that a step does the same whatever came before.
+Every picture counts by the whole step's number of pictures, so that accumulation, a smaller batch
+after a lack of memory, and several processes give the same gradient. The surprise: where memory runs
+out, the step is done again in smaller pieces, and all later ones as well.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from hf_resnet.config import TrainConfig
+from hf_resnet.preprocess import Preprocess
+from hf_resnet.training.examples import Examples_B, as_numbers
+
+
+@dataclass
+class Stepper:
+    """What stays the same from step to step; `pieces` alone may grow."""
+
+    wrapped: nn.Module
+    """The network as the processes share it."""
+
+    optimizer: torch.optim.Optimizer
+    config: TrainConfig
+    preprocess: Preprocess
+    class_weight_K: np.ndarray
+    accelerator: Accelerator
+    seed: int
+    bf16: bool
+    tell: Callable[[str], None]
+    anchor: Sequence[tuple[nn.Parameter, Tensor]] = ()
+    """Weights with what they were at the beginning, for L2-SP."""
+
+    pieces: int = 1
+
+    def __post_init__(self) -> None:
+        self._device = self.accelerator.device
+        self._weight_K = torch.tensor(self.class_weight_K, dtype=torch.float32).to(self._device)
+        self._learning = [p for g in self.optimizer.param_groups for p in g["params"]]
+        self._mix = _mixing(self.config, len(self._weight_K))
+
+    def __call__(self, number: int, batches: Sequence[Examples_B]) -> tuple[float, float]:
+        """Take step `number`: (loss over the pictures of all processes, length of the gradient)."""
+        while True:
+            self.optimizer.zero_grad(set_to_none=True)
+            torch.manual_seed(_mixed_seed(self.seed, number, self.accelerator.process_index))
+            try:
+                loss = self._gradients(batches)
+                break
+            except torch.OutOfMemoryError:
+                if self.pieces >= max(len(label_B) for _, label_B in batches):
+                    raise
+                self._take_less()
+        self._pull_back()
+        length = torch.nn.utils.clip_grad_norm_(
+            self._learning, self.config.max_grad_norm or float("inf")
+        )
+        self.optimizer.step()
+        if self.accelerator.num_processes > 1:
+            loss = self.accelerator.reduce(loss, "mean")
+        return float(loss), float(length)
+
+    def _gradients(self, batches: Sequence[Examples_B]) -> Tensor:
+        count = sum(len(label_B) for _, label_B in batches)
+        total = torch.zeros((), device=self._device)
+        for last_batch, (pixels_BHWC, label_B) in _marked(batches):
+            pixels_BCHW = as_numbers(
+                pixels_BHWC.to(self._device, non_blocking=True), self.preprocess
+            )
+            target = label_B.to(self._device, non_blocking=True)
+            if self._mix is not None:
+                pixels_BCHW, target = self._mix(pixels_BCHW, target)
+            pieces = zip(pixels_BCHW.chunk(self.pieces), target.chunk(self.pieces), strict=True)
+            for last_piece, (some_BCHW, some_target) in _marked(list(pieces)):
+                with self._shared_at(last_batch and last_piece):
+                    with torch.autocast(self._device.type, torch.bfloat16, enabled=self.bf16):
+                        logits_BK = self.wrapped(some_BCHW)
+                    loss = self._loss(logits_BK.float(), some_target) / count
+                    loss.backward()  # type: ignore[no-untyped-call]
+                total += loss.detach()
+        return total
+
+    def _loss(self, logits_BK: Tensor, target: Tensor) -> Tensor:
+        """The sum over the pictures; a target is a class, or after mixing a share of each class."""
+        each_B = nn.functional.cross_entropy(
+            logits_BK,
+            target,
+            reduction="none",
+            label_smoothing=self.config.label_smoothing_factor,
+        )
+        weight_B = self._weight_K[target] if target.ndim == 1 else target @ self._weight_K
+        return (each_B * weight_B).sum()
+
+    def _shared_at(self, last: bool) -> Any:
+        """Processes exchange their gradients once a step."""
+        if last or self.accelerator.num_processes == 1:
+            return contextlib.nullcontext()
+        return self.accelerator.no_sync(self.wrapped)
+
+    def _pull_back(self) -> None:
+        """L2-SP: towards where the weights came from."""
+        for parameter, origin in self.anchor:
+            if parameter.grad is not None:
+                parameter.grad.add_(parameter.detach() - origin, alpha=self.config.l2_sp)
+
+    def _take_less(self) -> None:
+        self.pieces *= 2
+        self.optimizer.zero_grad(set_to_none=True)
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        self.tell(
+            f"out of memory: from here on a batch goes through the network in {self.pieces} pieces; "
+            "--memory_budget plans for it beforehand"
+        )
+
+
+def _marked(items: Sequence[Any]) -> Iterable[tuple[bool, Any]]:
+    """Each item, and whether it is the last."""
+    return ((at == len(items) - 1, item) for at, item in enumerate(items))
+
+
+def _mixed_seed(*numbers: int) -> int:
+    digest = hashlib.blake2b(repr(numbers).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def _mixing(config: TrainConfig, classes: int) -> Callable[..., Any] | None:
+    """torchvision's mixup and cutmix, one of the two at random where both are wanted."""
+    if not (config.mixup or config.cutmix):
+        return None
+    from torchvision.transforms import v2
+
+    kinds: list[Any] = []
+    if config.mixup:
+        kinds.append(v2.MixUp(alpha=config.mixup, num_classes=classes))
+    if config.cutmix:
+        kinds.append(v2.CutMix(alpha=config.cutmix, num_classes=classes))
+    mixing: Callable[..., Any] = v2.RandomChoice(kinds) if len(kinds) > 1 else kinds[0]
+    return mixing

@@ -1,0 +1,122 @@
+"""hf-resnet finetune with a network that learns, from the command line to the model folder."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hf_resnet.classifier import open_classifier
+from hf_resnet.cli import main
+from tests.test_training_head import colourful
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HF_RESNET_CACHE", str(tmp_path / "cache"))
+    return colourful(tmp_path / "pictures", {"blue": 16, "green": 20, "red": 18})
+
+
+@pytest.fixture
+def finetune(tmp_path: Path, pictures: Path):
+    def run(*more: str, name: str = "model") -> int:
+        return main(
+            [
+                *("finetune", "--model_name_or_path", "scratch:resnet20-cifar"),
+                *("--train_dir", str(pictures), "--output_dir", str(tmp_path / name)),
+                *("--image_size", "32", "--method", "full", "--num_train_epochs", "2"),
+                *("--per_device_train_batch_size", "8", "--dataloader_num_workers", "0"),
+                *more,
+            ]
+        )
+
+    return run
+
+
+def test_a_trained_network_is_saved_with_its_log_its_curve_and_how_it_was_made(finetune, tmp_path):
+    assert finetune() == 0
+    model = tmp_path / "model"
+    assert {path.name for path in (model / "report").iterdir()} == {
+        *("metrics.json", "contact_sheet.png", "confusion.png", "log.jsonl", "curve.png")
+    }
+    training = json.loads((model / "hf_resnet.json").read_text())["training"]
+    assert (training["method"], training["steps"], training["batch"]) == ("full", 12, 8)
+    assert [each["epoch"] for each in training["epochs"]] == [0, 1, 2]
+    assert len(open_classifier(str(model)).labels) == 3
+
+
+def test_nothing_is_left_beside_the_model_when_it_is_done(finetune, tmp_path):
+    assert finetune() == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"pictures", "model", "cache"}
+
+
+def test_the_recipe_beside_the_model_makes_it_again(finetune, tmp_path):
+    assert finetune() == 0
+    recipe = yaml.safe_load((tmp_path / "model" / "recipe.yaml").read_text())
+    assert recipe["per_device_train_batch_size"] == 8
+    recipe["output_dir"] = str(tmp_path / "again")
+    (tmp_path / "again.yaml").write_text(yaml.safe_dump(recipe))
+    assert main(["finetune", "--config", str(tmp_path / "again.yaml")]) == 0
+    logs = [(tmp_path / name / "report" / "log.jsonl").read_bytes() for name in ("model", "again")]
+    assert logs[0] == logs[1]
+
+
+def test_auto_says_what_it_chose_and_why(finetune, capsys):
+    assert finetune("--method", "auto") == 0
+    assert "method: full (the network knows nothing yet)" in capsys.readouterr().out
+
+
+def test_a_persons_own_files_in_the_training_folder_stop_the_run_and_stay(
+    finetune, tmp_path, capsys
+):
+    mine = tmp_path / "model.training" / "thesis.txt"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    assert finetune("--restart") == 1
+    assert "thesis.txt" in capsys.readouterr().err
+    assert mine.read_text() == "mine"
+
+
+def test_restart_begins_anew_where_a_run_was_left(finetune, tmp_path, capsys):
+    assert finetune("--max_train_steps", "6") == 0
+    assert finetune("--checkpointing_steps", "1", "--save_total_limit", "20", name="other") == 0
+    shutil.rmtree(tmp_path / "other")
+    left = tmp_path / "other.training" / "step-00000003"
+    left.mkdir(parents=True)
+    (left / "state.json").write_text("{")
+    assert finetune("--restart", name="other") == 0
+    said = capsys.readouterr().out
+    assert "passed over" not in said
+    assert not left.exists()
+
+
+def test_figures_go_to_a_tracker_where_one_is_asked_for(finetune, tmp_path):
+    assert finetune("--with_tracking", "--report_to", "tensorboard") == 0
+    assert list((tmp_path / "model.tracking").rglob("events.out.tfevents.*"))
+
+
+def test_a_tracker_that_is_not_installed_is_one_clear_line(finetune, capsys):
+    assert finetune("--with_tracking", "--report_to", "clearml") == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("error: --report_to clearml: clearml is not installed")
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--learning_rate", "-1"), "--learning_rate is within 0 and 100, got -1"),
+        (("--mixup", "nan"), "--mixup is within"),
+        (
+            ("--checkpointing_steps", "often"),
+            "--checkpointing_steps is a number of steps or the word",
+        ),
+        (("--memory_budget", "much"), "--memory_budget is an amount such as 4GB"),
+        (("--per_device_train_batch_size", "0"), "--per_device_train_batch_size is within 1"),
+        (("--method", "all"), "invalid choice"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_one_clear_line(finetune, capsys, flags, said):
+    assert finetune(*flags) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert said in line
