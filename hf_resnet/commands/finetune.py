@@ -14,7 +14,7 @@ from hf_resnet.classifier import Classifier, check_output, new_model_folder, ope
 from hf_resnet.commands import unfinished
 from hf_resnet.commands.processes import start
 from hf_resnet.commands.recipe import write_recipe
-from hf_resnet.config import FinetuneConfig, PreprocessConfig, as_dict
+from hf_resnet.config import ComputeConfig, FinetuneConfig, PreprocessConfig, as_dict
 from hf_resnet.data import SPLITS_FILE, Data, Split, load_data
 from hf_resnet.errors import DataError, ModelError
 from hf_resnet.evaluation.judge import judge
@@ -22,6 +22,7 @@ from hf_resnet.evaluation.measure import measure
 from hf_resnet.evaluation.measured import Measured
 from hf_resnet.evaluation.report import table, write_report
 from hf_resnet.screen import screen
+from hf_resnet.training.budget import planned
 from hf_resnet.training.choice import choose
 from hf_resnet.training.head import Trained, train_head
 from hf_resnet.training.network import train_network
@@ -97,31 +98,36 @@ def _network_trained(
     console.print(f"method: {choice.method} ({choice.why})")
     if choice.method == "head":
         return fitted
+    plan = planned(choice, fitted.classifier, config.compute, accelerator)
+    console.print(plan.table)
+    if plan.choice.method == "head":
+        console.print("method: head (no more than that fits --memory_budget)")
+        return fitted
     assert data.train is not None  # noqa: S101  a head was fitted on it
     folder = unfinished.prepare(config, main=accelerator.is_main_process)
     accelerator.wait_for_everyone()
-    judge = None if data.validation is None else partial(_judged, config, data, accelerator)
+    judge = partial(_judged, data, plan.compute, accelerator) if data.validation else None
     setting = Setting(
         folder=folder,
         accelerator=accelerator,
-        compute=config.compute,
+        compute=plan.compute,
         seed=config.seed,
-        identity=unfinished.identity(config, choice, data, accelerator),
+        identity=unfinished.identity(config, plan.choice, data, accelerator),
         judge=judge,
         tell=console.print,
         cache=unfinished.picture_cache(config),
     )
-    trained = train_network(fitted, data.train, choice, setting)
+    trained = train_network(fitted, data.train, plan.choice, setting)
     if trained is None:
         console.print(f"stopped and saved; to go on:\n  {unfinished.command(folder, accelerator)}")
     return trained
 
 
 def _judged(
-    config: FinetuneConfig, data: Data, accelerator: Accelerator, classifier: Classifier
+    data: Data, compute: ComputeConfig, accelerator: Accelerator, classifier: Classifier
 ) -> dict[str, float]:
     assert data.validation is not None  # noqa: S101  there is a judge only where there are such
-    return judge(classifier, data.validation, config.compute, accelerator)
+    return judge(classifier, data.validation, compute, accelerator)
 
 
 def _tell_result(

@@ -26,6 +26,7 @@ from hf_resnet.training.choice import Choice
 from hf_resnet.training.examples import At, Examples, Examples_B, loaded
 from hf_resnet.training.optimiser import rate, ready_to_learn, set_rate
 from hf_resnet.training.order import Order
+from hf_resnet.training.recompute import recomputing
 from hf_resnet.training.setting import History, Setting
 from hf_resnet.training.step import Stepper
 from hf_resnet.training.stopping import Stopping
@@ -66,7 +67,9 @@ class Loop:
         self._ready()
         main = setting.accelerator.is_main_process
         left = (self.steps - done) * self.order.batch
+        sparing = self.choice.config.gradient_checkpointing
         with (
+            recomputing(self.classifier.network) if sparing else contextlib.nullcontext(),
             Stopping(setting.accelerator) as stopping,
             Pace("Training", left, shown=main) as pace,
             log.Log(setting.folder / log.LOG_FILE, after=done, shown=main) as lines,

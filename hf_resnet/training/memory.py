@@ -158,10 +158,9 @@ def table(rows: Iterable[Row], chosen: Setup, *, budget: int | None = None) -> T
     if budget is not None:
         title += f", with {in_words(budget)} allowed"
     shown = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for name in ("", "method", "batch", "recompute"):
+    for name in ("", "method", "batch", "recom-\npute"):
         shown.add_column(name, no_wrap=True)
-    parts = ("weights", "gradients", "optimiser", "activations", "slack", "process", "total")
-    for name in parts:
+    for name in ("weights", "gradi-\nents", "opti-\nmiser", "activa-\ntions", "rest", "total"):
         shown.add_column(name, justify="right", no_wrap=True)
     for setup, needed in rows:
         too_much = budget is not None and needed.total > budget
@@ -174,10 +173,17 @@ def table(rows: Iterable[Row], chosen: Setup, *, budget: int | None = None) -> T
             setup.method,
             str(batch),
             "yes" if setup.recompute else "no",
-            *(in_words(getattr(needed, part)) for part in parts),
+            *map(in_words, _parts(needed)),
             style="bold" if setup == chosen else "dim" if too_much else None,
         )
     return shown
+
+
+def _parts(needed: Need) -> tuple[int, ...]:
+    """What a row shows; what is lost and what was there before are one, to fit a narrow screen."""
+    rest = needed.slack + needed.process
+    shown = (needed.weights, needed.gradients, needed.optimiser, needed.activations)
+    return (*shown, rest, needed.total)
 
 
 def in_words(count: int) -> str:
