@@ -120,3 +120,12 @@ def test_a_setting_that_cannot_be_is_one_clear_line(finetune, capsys, flags, sai
     assert finetune(*flags) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert said in line
+
+
+def test_it_says_so_where_the_epoch_was_chosen_on_the_pictures_it_is_measured_on(
+    finetune, pictures, capsys
+):
+    assert finetune() == 0
+    assert "the epoch was chosen on these pictures too" in capsys.readouterr().out
+    assert finetune("--test_dir", str(pictures), name="tested") == 0
+    assert "the epoch was chosen" not in capsys.readouterr().out

@@ -12,7 +12,7 @@ import pytest
 from hf_resnet.cli import COMMANDS, parse
 
 ROOT = Path(__file__).parent.parent
-SHOWN = [ROOT / "README.md", *sorted((ROOT / "scripts").glob("*.py"))]
+SHOWN = [ROOT / "README.md", ROOT / "README.my.md", *sorted((ROOT / "scripts").glob("*.py"))]
 
 
 def blocks(language: str) -> list[str]:
@@ -72,3 +72,16 @@ def test_the_python_example_runs_as_it_stands(tmp_path):
     assert done.returncode == 0, done.stderr
     assert re.search(r"9\d\.\d %", done.stdout)
     assert (tmp_path / "outputs" / "digits" / "model.safetensors").is_file()
+
+
+def test_the_rule_of_auto_is_the_one_in_the_readme():
+    from hf_resnet.training.choice import RULES
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| from ([\d,]+) \| (the head.*?) \| (\S+) \|$", text, re.MULTILINE)
+    assert [int(pictures.replace(",", "")) for pictures, _, _ in rows] == [
+        r.pictures for r in RULES
+    ]
+    for rule, (_, trained, epochs) in zip(RULES, rows, strict=True):
+        assert ("whole network" in trained) == (rule.method == "full")
+        assert epochs == ("–" if rule.method == "head" else str(rule.epochs))

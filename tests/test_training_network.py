@@ -541,11 +541,20 @@ def test_learning_that_comes_apart_stops_with_step_and_rate_and_keeps_the_checkp
 
 @pytest.mark.parametrize(
     ("pictures", "method"),
-    [(3, "head"), (9, "head"), (10, "last_stage"), (50, "full"), (9999, "full")],
+    [(3, "head"), (9, "head"), (10, "full"), (50, "full"), (9999, "full")],
 )
 def test_auto_trains_more_of_the_network_the_more_pictures_there_are(pictures, method):
     choice = choose("auto", TrainConfig(), np.full(4, pictures), untrained=False)
     assert choice.method == method
+
+
+@pytest.mark.parametrize(
+    ("pictures", "classes", "epochs"),
+    [(50, 10, 6), (10, 2, 30), (10, 8, 30), (20, 10, 10), (600, 5, 4)],
+)
+def test_few_pictures_are_gone_through_more_often(pictures, classes, epochs):
+    choice = choose("auto", TrainConfig(), np.full(classes, pictures), untrained=False)
+    assert choice.config.num_train_epochs == epochs
 
 
 def test_what_is_asked_for_is_never_overruled():

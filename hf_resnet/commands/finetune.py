@@ -30,6 +30,10 @@ from hf_resnet.training.optimiser import knows_nothing
 from hf_resnet.training.setting import Setting
 
 MOST_BAD = 10
+CHOSEN_ON = (
+    "the epoch was chosen on these pictures too, so the figures are a little too good; --test_dir "
+    "names others to measure on"
+)
 
 
 def run(config: FinetuneConfig) -> None:
@@ -58,16 +62,19 @@ def run(config: FinetuneConfig) -> None:
     store = config.head if trained is fitted else None  # the network is the one that was opened
     measured = measure(trained.classifier, judged, config.compute, accelerator, head=store)
     measured = measured.knowing({key for key, _ in data.train.entries()})
+    if trained is not fitted and judged is data.validation:
+        measured = replace(measured, notes=(*measured.notes, CHOSEN_ON))
     if measured.bad and config.data.on_bad_image == "fail":
         first = measured.bad[0]
         raise DataError(
             f"{first.origin}: {first.reason}; mend or remove the file, or use --on_bad_image skip"
         )
+    console.print(table(measured))
     problems: tuple[str, ...] = ()
     if accelerator.is_main_process:
         problems = _save(config, data, trained, measured, judged)
     accelerator.wait_for_everyone()
-    _tell_result(console, config, trained, measured, problems)
+    _tell_result(console, config, trained, problems)
     accelerator.end_training()
 
 
@@ -134,10 +141,8 @@ def _tell_result(
     console: Console,
     config: FinetuneConfig,
     trained: Trained,
-    measured: Measured,
     problems: tuple[str, ...],
 ) -> None:
-    console.print(table(measured))
     for bad in trained.bad[:MOST_BAD]:
         console.print(f"not learned from: {bad.origin}: {bad.reason}")
     if len(trained.bad) > MOST_BAD:

@@ -41,12 +41,12 @@ def run(config: MeasureConfig) -> None:
             raise
         raise LabelError(_other_classes(folder, taught, exc)) from exc
     measured = measured.knowing(read_record(folder).learned)
+    console.print(table(measured))
     problems: tuple[str, ...] = ()
     report = _report_folder(config)
     if accelerator.is_main_process and report:
         problems = write_report(measured, split, report)
     accelerator.wait_for_everyone()
-    console.print(table(measured))
     for line in (*data.notes, *problems):
         console.print(one_line(line))
     if report:

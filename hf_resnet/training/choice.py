@@ -4,8 +4,8 @@ The rule goes by the pictures a class has, since that is what decides between le
 by heart. Every method begins with a head fitted on the features of the network as it came: training
 that begins with a random head first spoils those features (Kumar and others, 2022, "Fine-tuning can
 distort pretrained features"). Steps grow with the pictures and less than in proportion, as in BiT's
-rule (Kolesnikov and others, 2020); the rates are those that Salman and others (2020) found best for
-most of twelve data sets. README has the rule as a table.
+rule (Kolesnikov and others, 2020), whose rate is taken as well. Few pictures are gone through more
+often, until there are some steps to learn in. README has the rule as a table.
 """
 
 from dataclasses import dataclass, replace
@@ -28,16 +28,17 @@ class Rule:
 
 
 RULES = (
-    Rule(0, "head", 20),
-    Rule(10, "last_stage", 20),
-    Rule(50, "full", 15),
-    Rule(500, "full", 8),
-    Rule(5000, "full", 4),
+    Rule(0, "head", 10),
+    Rule(10, "full", 10),
+    Rule(50, "full", 6),
+    Rule(500, "full", 4),
+    Rule(5000, "full", 3),
 )
-RATES = {"sgd": 0.01, "adamw": 0.0003}
+FEWEST_STEPS, MOST_EPOCHS = 60, 30
+RATES = {"sgd": 0.003, "adamw": 0.0001}
 LAYER_DECAY = 0.7
 FROM_NOTHING = {"num_train_epochs": 30.0, "layer_decay": 1.0}
-RATE_FROM_NOTHING = 5.0
+RATE_FROM_NOTHING = 15.0
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,12 @@ def choose(method: Method, config: TrainConfig, count_K: np.ndarray, *, untraine
     typical = int(np.median(count_K))
     rule = [each for each in RULES if typical >= each.pictures][-1]
     chosen, why = rule.method, f"{typical:,} pictures a class"
+    batch = config.per_device_train_batch_size * config.gradient_accumulation_steps
+    steps_an_epoch = max(1, int(count_K.sum()) // batch)
     filled = {
-        "num_train_epochs": float(rule.epochs),
+        "num_train_epochs": float(
+            max(rule.epochs, min(MOST_EPOCHS, -(-FEWEST_STEPS // steps_an_epoch)))
+        ),
         "learning_rate": RATES[config.optim],
         "layer_decay": LAYER_DECAY,
     }
