@@ -25,6 +25,7 @@ MOST_VIEWS = 10_000
 OnBadImage = Literal["skip", "fail"]
 Precision = Literal["auto", "fp32", "bf16"]
 Method = Literal["auto", "head", "last_stage", "full"]
+PageLanguage = Literal["auto", "en", "my"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,8 +201,8 @@ class TrainConfig:
     """Stop after this many steps; the schedule of the rate ends there too."""
 
     learning_rate: float | None = None
-    """Rate of the head and the highest stage (default: 0.01 for sgd, 0.0003 for adamw; five times
-    that for a network that knows nothing yet)."""
+    """Rate of the head and the highest stage (default: 0.003 for sgd, 0.0001 for adamw; 15
+    times that for a network that knows nothing yet)."""
 
     layer_decay: float | None = None
     """Each lower stage of the network learns at this share of the rate above it (default: 0.7; 1 for
@@ -356,7 +357,8 @@ class FinetuneConfig:
     preprocess: OmitArgPrefixes[PreprocessConfig] = field(default_factory=PreprocessConfig)
     method: Method = "auto"
     """head: the network stays as it is, and a new classifying layer is fitted on its features.
-    last_stage and full: then that stage, or all of the network, is trained as well. auto: the one of
+    last_stage and full: then that stage, or all of the network, is trained as well (the first
+    takes less memory and time). auto: the one of
     them that suits the number of pictures (the table in the README)."""
 
     head: OmitArgPrefixes[HeadConfig] = field(default_factory=HeadConfig)
@@ -480,8 +482,9 @@ class DemoConfig:
 class BenchmarkConfig:
     """Time ours against the plain way, side by side in one run."""
 
-    subject: Literal["head", "network"] = "head"
-    """head: a head fitted on a frozen network. network: the whole network trained."""
+    subject: Literal["head", "network", "device"] = "head"
+    """head: a head fitted on a frozen network. network: the whole network trained. device: how much
+    of its own peak this machine reaches in training the network, without a plain way."""
 
     model_name_or_path: str = "packaged:efficientnet-lite0"
     """The network to begin with."""
@@ -674,6 +677,33 @@ class DegradeConfig:
             raise ConfigError(f"--versions are 1, 2 or both, got {list(self.versions)}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class ServeConfig:
+    """Show a model on a page where people ask it about their pictures."""
+
+    model_name_or_path: Annotated[str, Positional, arg(metavar="MODEL")]
+    """The model: a folder, a Hub id, timm:NAME, packaged:NAME or scratch:NAME."""
+
+    port: int = 7860
+    """Where the page is on this machine."""
+
+    host: str = "127.0.0.1"
+    """Who can reach it: 127.0.0.1 this machine alone, 0.0.0.0 everybody on the network."""
+
+    keep_wrong: str | None = None
+    """Let people say what a picture really is, and keep it in this folder, from which finetune
+    --train_dir learns."""
+
+    lang: PageLanguage = "auto"
+    """The page's language: auto takes that of the browser; a switch changes it."""
+
+    trust_remote_code: bool = False
+    """Run Python code that comes with a Hub model. Only for authors you trust."""
+
+    def __post_init__(self) -> None:
+        _within(self, "port", 1, 65_535)
+
+
 def as_dict(config: Any) -> dict[str, Any]:
     """The config as a recipe has it: flat, since no two groups share a field, and ready for YAML."""
     flat: dict[str, Any] = {}
@@ -688,7 +718,7 @@ def as_dict(config: Any) -> dict[str, Any]:
 
 _PATHS = (
     *("labels", "surgery", "output", "json", "picture", "resume_from_checkpoint"),
-    *("model_name_or_path", "dataset_name"),
+    *("model_name_or_path", "dataset_name", "keep_wrong"),
 )
 
 

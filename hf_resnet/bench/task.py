@@ -2,7 +2,7 @@
 
 import resource
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hf_resnet.classifier import Classifier, open_classifier
 from hf_resnet.config import ComputeConfig, DataConfig, Method
@@ -15,17 +15,17 @@ class Task:
     """What both sides have to do."""
 
     model: str
-    dataset: str
-    pictures: int
-    test_pictures: int
-    epochs: float | None
+    image_size: int | None = None
+    dataset: str = "sample:cifar10"
+    pictures: int = 200
+    test_pictures: int = 500
+    epochs: float | None = None
     """None: what each side does by itself."""
 
-    batch: int | None
-    views: int
-    method: Method
-    threads: int
-    image_size: int | None = None
+    batch: int | None = None
+    views: int = 1
+    method: Method = "auto"
+    threads: int = 1
 
     def data(self) -> Data:
         config = DataConfig(
@@ -37,8 +37,6 @@ class Task:
 
     def classifier(self) -> Classifier:
         """Opened, and looking at pictures of the size wanted."""
-        from dataclasses import replace
-
         found = open_classifier(self.model)
         if self.image_size is None:
             return found

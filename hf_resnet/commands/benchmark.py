@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from hf_resnet.bench.task import Outcome, Task
 from hf_resnet.config import BenchmarkConfig
 from hf_resnet.errors import HfResnetError
@@ -20,6 +22,9 @@ SIDES = ("plain", "ours")
 def run(config: BenchmarkConfig) -> None:
     """Run both sides in turn, several rounds; print medians, ratios and accuracies; write JSON."""
     console = screen()
+    if config.subject == "device":
+        _write(config, _device(config, console))
+        return
     task = Task(
         model=config.model_name_or_path,
         dataset=config.dataset_name,
@@ -51,10 +56,29 @@ def run(config: BenchmarkConfig) -> None:
         f"accuracy {100 * summary['accuracy']['ours']:.1f} % against "
         f"{100 * summary['accuracy']['plain']:.1f} % on {task.test_pictures} other pictures"
     )
+    _write(config, {"task": dataclasses.asdict(task), **summary})
+
+
+def _device(config: BenchmarkConfig, console: Console) -> dict[str, Any]:
+    """Training steps on this machine's device, against its own peak."""
+    from hf_resnet.bench.device import speed
+
+    task = Task(model=config.model_name_or_path, image_size=config.image_size)
+    found = speed(task.classifier(), config.per_device_train_batch_size or 32)
+    console.print(
+        f"{config.model_name_or_path} on {found.device} in {found.precision}, batches of "
+        f"{found.batch}: {found.pictures_a_second:,.1f} pictures a second, "
+        f"{100 * found.share_of_peak:.0f} % of the {found.peak_tera_operations:,.2f} tera operations a "
+        "second that it reaches in matrix products"
+    )
+    return {**dataclasses.asdict(found), "share_of_peak": found.share_of_peak}
+
+
+def _write(config: BenchmarkConfig, found: dict[str, Any]) -> None:
     place = Path(config.output_dir)
     place.mkdir(parents=True, exist_ok=True)
-    content = {config.subject: {"task": dataclasses.asdict(task), **summary}}
-    (place / "benchmark.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    text = json.dumps({config.subject: found}, indent=2) + "\n"
+    (place / "benchmark.json").write_text(text, encoding="utf-8")
 
 
 def summarised(found: dict[str, list[Outcome]]) -> dict[str, Any]:
