@@ -201,8 +201,7 @@ class TrainConfig:
     """Stop after this many steps; the schedule of the rate ends there too."""
 
     learning_rate: float | None = None
-    """Rate of the head and the highest stage (default: 0.003 for sgd, 0.0001 for adamw; 15
-    times that for a network that knows nothing yet)."""
+    """Rate of the head and the highest stage (default: by the number of pictures; see README)."""
 
     layer_decay: float | None = None
     """Each lower stage of the network learns at this share of the rate above it (default: 0.7; 1 for

@@ -78,10 +78,11 @@ def test_the_rule_of_auto_is_the_one_in_the_readme():
     from hf_resnet.training.choice import RULES
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| from ([\d,]+) \| (the head.*?) \| (\S+) \|$", text, re.MULTILINE)
-    assert [int(pictures.replace(",", "")) for pictures, _, _ in rows] == [
-        r.pictures for r in RULES
-    ]
-    for rule, (_, trained, epochs) in zip(RULES, rows, strict=True):
+    rows = re.findall(
+        r"^\| from ([\d,]+) \| (the head.*?) \| (\S+) \| (\S+) \|$", text, re.MULTILINE
+    )
+    assert [int(pictures.replace(",", "")) for pictures, *_ in rows] == [r.pictures for r in RULES]
+    for rule, (_, trained, epochs, rate) in zip(RULES, rows, strict=True):
         assert ("whole network" in trained) == (rule.method == "full")
-        assert epochs == ("–" if rule.method == "head" else str(rule.epochs))
+        shown = ("–", "–") if rule.method == "head" else (str(rule.epochs), f"{rule.rate:g}")
+        assert (epochs, rate) == shown

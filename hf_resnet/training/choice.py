@@ -4,8 +4,9 @@ The rule goes by the pictures a class has, since that is what decides between le
 by heart. Every method begins with a head fitted on the features of the network as it came: training
 that begins with a random head first spoils those features (Kumar and others, 2022, "Fine-tuning can
 distort pretrained features"). Steps grow with the pictures and less than in proportion, as in BiT's
-rule (Kolesnikov and others, 2020), whose rate is taken as well. Few pictures are gone through more
-often, until there are some steps to learn in. README has the rule as a table.
+rule (Kolesnikov and others, 2020); the rates are the lower one of BiT's and the upper end of what
+Salman and others (2020) found best. Few pictures are gone through more often, until there are some
+steps to learn in. README has the rule as a table.
 """
 
 from dataclasses import dataclass, replace
@@ -20,25 +21,26 @@ TrainedMethod = Literal["head", "last_stage", "full"]
 
 @dataclass(frozen=True)
 class Rule:
-    """From this many pictures a class on: what is trained, and how many epochs."""
+    """From this many pictures a class on: what is trained, how many epochs, and at which rate."""
 
     pictures: int
     method: TrainedMethod
     epochs: int
+    rate: float
+    """Of SGD."""
 
 
 RULES = (
-    Rule(0, "head", 10),
-    Rule(10, "full", 10),
-    Rule(50, "full", 6),
-    Rule(500, "full", 4),
-    Rule(5000, "full", 3),
+    Rule(0, "head", 10, 0.003),
+    Rule(10, "full", 10, 0.003),
+    Rule(50, "full", 6, 0.01),
+    Rule(500, "full", 4, 0.01),
+    Rule(5000, "full", 3, 0.01),
 )
 FEWEST_STEPS, MOST_EPOCHS = 60, 30
-RATES = {"sgd": 0.003, "adamw": 0.0001}
+ADAMW = 0.03  # its rate as a share of SGD's
 LAYER_DECAY = 0.7
-FROM_NOTHING = {"num_train_epochs": 30.0, "layer_decay": 1.0}
-RATE_FROM_NOTHING = 15.0
+FROM_NOTHING = {"num_train_epochs": 30.0, "layer_decay": 1.0, "learning_rate": 0.05}
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,14 @@ def choose(method: Method, config: TrainConfig, count_K: np.ndarray, *, untraine
         "num_train_epochs": float(
             max(rule.epochs, min(MOST_EPOCHS, -(-FEWEST_STEPS // steps_an_epoch)))
         ),
-        "learning_rate": RATES[config.optim],
+        "learning_rate": rule.rate,
         "layer_decay": LAYER_DECAY,
     }
     if untrained:
         chosen, why = "full", "the network knows nothing yet"
         filled |= FROM_NOTHING
-        filled["learning_rate"] *= RATE_FROM_NOTHING
+    if config.optim == "adamw":
+        filled["learning_rate"] *= ADAMW
     if method != "auto":
         chosen, why = method, "as asked for"
     left_open: dict[str, Any] = {
