@@ -5,7 +5,6 @@ Knows nothing of what the commands do: each is a config class and a module of `c
 """
 
 import contextlib
-import dataclasses
 import importlib
 import inspect
 import io
@@ -16,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hf_resnet import config as configs
+from hf_resnet.commands.flags import checked, flags_of, gathered, of_recipe, without_recipe
 from hf_resnet.config import with_homes
 from hf_resnet.errors import ConfigError, HfResnetError, did_you_mean, listed
 
@@ -29,25 +29,13 @@ COMMANDS: dict[str, type[Any]] = {
     "measure": configs.MeasureConfig,
     "predict": configs.PredictConfig,
     "relabel": configs.RelabelConfig,
+    "serve": configs.ServeConfig,
 }
 
 _MORE = """  --config FILE.yaml
        A recipe: the same names as the flags; flags win over it.
   --traceback
        Show where an error came from."""
-
-
-SWITCHED = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-MEANS_ANOTHER = {
-    "measure": (
-        *("output_dir", "model_name_or_path", "model_revision", "random_init"),
-        "trust_remote_code",
-    )
-}
-"""Flags that mean something else in another command's recipe: there the output is the model that is
-to be measured, and the model what it was made from."""
-ALSO_WRITTEN = {"class": "classes"}  # a field of a dataclass cannot be called class
-LISTS = (tuple[str, ...], tuple[int, ...])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -175,10 +163,13 @@ def parse(name: str, argv: Sequence[str]) -> Any:
 
     cls = COMMANDS[name]
     kinds = flags_of(cls)
-    words, path = _without_recipe(argv)
-    words = _gathered(_checked(words, kinds, name), kinds)
+    words, path = without_recipe(argv)
+    words = gathered(checked(words, kinds, name), kinds)
     typed = {word[2:].partition("=")[0] for word in words if word.startswith("--")}
-    given = [*_recipe_flags(path, kinds, name, typed), *words]
+    recipe, notes = of_recipe(path, name, COMMANDS, typed)
+    for note in notes:
+        _say("note", note)
+    given = [*recipe, *words]
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
@@ -195,150 +186,11 @@ def parse(name: str, argv: Sequence[str]) -> Any:
         raise ConfigError(f"{_plain(said.getvalue())}; see hf-resnet {name} --help") from exc
 
 
-def flags_of(cls: type[Any]) -> dict[str, Any]:
-    """Every flag of a config class with its type, the groups' flags included."""
-    found: dict[str, Any] = {}
-    hints = inspect.get_annotations(cls)
-    for each in dataclasses.fields(cls):
-        kind = getattr(hints[each.name], "__origin__", hints[each.name])
-        if dataclasses.is_dataclass(kind):
-            found.update(flags_of(kind))  # type: ignore[arg-type]
-        elif not getattr(hints[each.name], "__metadata__", ()):
-            found[each.name] = hints[each.name]
-    return found
-
-
-def _checked(words: list[str], kinds: dict[str, Any], command: str) -> list[str]:
-    """The words with every flag known, written with underscores, and `--flag true` made plain."""
-    checked: list[str] = []
-    for word in words:
-        if checked and word.lower() in ("true", "false") and _is_switch(checked[-1], kinds):
-            if word.lower() == "false":
-                checked[-1] = checked[-1].replace("--", "--no_", 1)
-            continue
-        if word.startswith("--") and len(word) > 2:
-            checked.append(_checked_flag(word, kinds, command))
-        else:
-            checked.append(word)
-    return checked
-
-
-def _gathered(words: list[str], kinds: dict[str, Any]) -> list[str]:
-    """`--keep a b` written as `--keep=a --keep=b`: so no value can pass for a flag, and a list's flag
-    that is given several times means all of its values."""
-    gathered: list[str] = []
-    flag = None
-    for word in words:
-        if word.startswith("--"):
-            flag, equals, _ = word[2:].partition("=")
-            if kinds.get(flag) not in LISTS:
-                flag = None
-            if flag is None or equals:
-                gathered.append(word)
-        else:
-            gathered.append(word if flag is None else f"--{flag}={word}")
-    return gathered
-
-
-def _checked_flag(word: str, kinds: dict[str, Any], command: str) -> str:
-    flag, equals, value = word[2:].partition("=")
-    flag = flag.replace("-", "_")
-    flag = flag if flag in kinds else ALSO_WRITTEN.get(flag, flag)
-    _refuse_unknown(flag, kinds, command)
-    if equals and value.lower() in ("true", "false") and kinds.get(flag) is bool:
-        return f"--{flag}" if value.lower() == "true" else f"--no_{flag}"
-    return f"--{flag}{equals}{value}"
-
-
-def _is_switch(word: str, kinds: dict[str, Any]) -> bool:
-    return word.startswith("--") and kinds.get(word[2:]) is bool
-
-
-def _refuse_unknown(flag: str, kinds: dict[str, Any], command: str) -> None:
-    positive = flag.removeprefix("no_")
-    if flag in kinds or kinds.get(positive) is bool:
-        return
-    hint = did_you_mean(flag, kinds, most=1).replace("mean ", "mean --")
-    raise ConfigError(
-        f"{command} has no flag --{flag}{hint or f'; hf-resnet {command} --help lists them'}"
-    )
-
-
-def _without_recipe(argv: Sequence[str]) -> tuple[list[str], str | None]:
-    words: list[str] = []
-    recipe = None
-    coming = iter(argv)
-    for word in coming:
-        if word == "--config":
-            recipe = next(coming, None)
-            if recipe is None:
-                raise ConfigError("--config needs the path of a YAML recipe")
-        elif word.startswith("--config="):
-            recipe = word.removeprefix("--config=")
-        else:
-            words.append(word)
-    return words, recipe
-
-
-def _recipe_flags(
-    path: str | None, kinds: dict[str, Any], command: str, typed: set[str]
-) -> list[str]:
-    """The recipe as the flags it stands for, so that both are read by the same rules; without those
-    that were typed as well, and those that only another command has."""
-    if path is None:
-        return []
-    from hf_resnet.commands.recipe import read_yaml
-
-    recipe = {key.replace("-", "_"): value for key, value in read_yaml(path).items()}
-    others = {flag for cls in COMMANDS.values() for flag in flags_of(cls)}
-    if unknown := [name for name in recipe if name not in kinds and name not in others]:
-        hint = did_you_mean(unknown[0], {*kinds, *others}, most=1)
-        raise ConfigError(
-            f"{path} has the key {unknown[0]!r}, which is no flag of {command}"
-            f"{hint or f'; hf-resnet {command} --help lists them'}"
-        )
-    idle = [name for name in recipe if name not in kinds]
-    if idle:
-        idle += [name for name in MEANS_ANOTHER.get(command, ()) if name in recipe]
-        use = f"{command} has no use for {listed(idle, most=50)}"
-        _say("note", f"{path} is a recipe of another command; {use}")
-    return [
-        flag
-        for name, value in recipe.items()
-        if name not in idle and name not in typed and value is not None
-        for flag in _as_flags(name, value, kinds[name], path)
-    ]
-
-
 def _say(kind: str, text: object) -> None:
     from hf_resnet.screen import one_line
 
     if os.environ.get("LOCAL_RANK", "0") == "0":  # of several processes, one speaks
         print(f"{kind}: {one_line(str(text))}", file=sys.stderr)
-
-
-def _as_flags(name: str, value: Any, kind: Any, path: str) -> list[str]:
-    several = kind in LISTS
-    if isinstance(value, dict) and several:
-        return [f"--{name}={key}={_joined(each, name, path)}" for key, each in value.items()]
-    if isinstance(value, list) and several:
-        return [f"--{name}={_joined([each], name, path)}" for each in value]
-    if not isinstance(value, str):
-        what = "a mapping" if isinstance(value, dict) else "a list"
-        raise ConfigError(f"{path}: {name} takes one value, got {what}")
-    if kind is not bool:
-        return [f"--{name}={value}"]
-    if value.lower() not in SWITCHED:
-        raise ConfigError(f"{path}: {name} is true or false, got {value!r}")
-    return [f"--{name}" if SWITCHED[value.lower()] else f"--no_{name}"]
-
-
-def _joined(value: Any, name: str, path: str) -> str:
-    """One value; a list within is written with commas, as a flag has it."""
-    texts = value if isinstance(value, list) else [value]
-    if not all(isinstance(text, str) and text for text in texts):
-        raise ConfigError(f"{path}: {name} holds an item that is empty, or no text; write names")
-    return ",".join(texts)
 
 
 def _plain(box: str) -> str:

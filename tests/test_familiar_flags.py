@@ -44,6 +44,7 @@ def test_flags_of_our_own_stay_as_they_are():
 
 
 def test_no_flag_of_ours_is_passed_over():
-    from hf_resnet.cli import COMMANDS, flags_of
+    from hf_resnet.cli import COMMANDS
+    from hf_resnet.commands.flags import flags_of
 
     assert not set(flags_of(COMMANDS["finetune"])) & {*WITHOUT_MEANING, *OTHER_NAME}
