@@ -6,7 +6,7 @@ what floats would be; they become numbers on the device, with the very values th
 """
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,7 +78,7 @@ class Examples(Dataset[tuple[Tensor, int]]):
 
 
 def loaded(
-    examples: Examples, batches: Sequence[list[At]], *, workers: int
+    examples: Examples, batches: Iterable[list[At]], *, workers: int
 ) -> Iterator[Examples_B]:
     """The batches in order, made ready by so many worker processes; by this one where it is 0."""
     yield from DataLoader(

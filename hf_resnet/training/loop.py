@@ -9,7 +9,7 @@ import itertools
 import json
 import math
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -117,19 +117,17 @@ class Loop:
         while step := list(itertools.islice(ready, accumulated)):
             yield step
 
-    def _places(self, done: int) -> list[list[At]]:
-        """Of every batch of this process: which pictures, in which epoch."""
+    def _places(self, done: int) -> Iterator[list[At]]:
+        """Of every batch of this process, as it comes up: which pictures, in which epoch."""
         accelerator = self.setting.accelerator
         accumulated = self.choice.config.gradient_accumulation_steps
-        batches = []
         for number in range(done, self.steps):
             share_B = self.order.of_process(
                 number, accelerator.process_index, accelerator.num_processes
             )
             places = [(int(position), self.order.epoch_of(number)) for position in share_B]
             size = len(places) // accumulated
-            batches += [places[at : at + size] for at in range(0, len(places), size)]
-        return batches
+            yield from (places[at : at + size] for at in range(0, len(places), size))
 
     def _step(self, number: int, batches: list[Examples_B]) -> dict[str, Any]:
         """Take a step; the line of the log about it."""
