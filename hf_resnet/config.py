@@ -10,7 +10,7 @@ import math
 import os
 import re
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
@@ -337,11 +337,34 @@ _LIMITS = (
 
 def bytes_of(text: str) -> int:
     """'4GB', '3.5 GiB' or '800MB' as a number of bytes; ConfigError where it is no such thing."""
-    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)(i?)B?\s*", text, re.IGNORECASE)
+    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([KMGT])(i?)B?\s*", text, re.IGNORECASE)
     if match is None or not float(match[1]):
         raise ConfigError(f"--memory_budget is an amount such as 4GB or 800MB, got {text!r}")
-    power = " KMGT".index(match[2].upper() or " ")
+    power = " KMGT".index(match[2].upper())
     return int(float(match[1]) * (1024 if match[3] else 1000) ** power)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubConfig:
+    """Whether the finished model goes to the Hub."""
+
+    push_to_hub: bool = False
+    """Put the model on the Hub when it is saved; `hf-resnet push` does the same later."""
+
+    hub_model_id: str | None = None
+    """Where it goes: OWNER/NAME, or NAME for your own (default: the name of the output folder)."""
+
+    hub_token: str | None = field(default=None, repr=False)
+    """A login for this run alone; it is written nowhere. Others of this machine may see it while the
+    run goes on: `hf auth login` or HF_TOKEN are better."""
+
+    hub_private_repo: bool = False
+    """Make the repository one that only you see. What is public there already is refused."""
+
+    def __post_init__(self) -> None:
+        if (self.hub_model_id or self.hub_private_repo) and not self.push_to_hub:
+            name = "--hub_model_id" if self.hub_model_id else "--hub_private_repo"
+            raise ConfigError(f"{name} says how to push, and nothing is pushed; add --push_to_hub")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -363,6 +386,7 @@ class FinetuneConfig:
     head: OmitArgPrefixes[HeadConfig] = field(default_factory=HeadConfig)
     train: OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
     compute: OmitArgPrefixes[ComputeConfig] = field(default_factory=ComputeConfig)
+    hub: OmitArgPrefixes[HubConfig] = field(default_factory=HubConfig)
     overwrite_output_dir: bool = False
     """Replace a model folder that is already there."""
 
@@ -701,10 +725,52 @@ class ServeConfig:
 
     def __post_init__(self) -> None:
         _within(self, "port", 1, 65_535)
+        if self.lang not in get_args(PageLanguage):  # a Space has it from its settings
+            raise ConfigError(f"--lang is auto, en or my, got {self.lang!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushConfig:
+    """Put a model folder on the Hub, with its card, as one commit."""
+
+    model: Annotated[str, Positional, arg(metavar="MODEL")]
+    """The model folder that finetune or relabel wrote."""
+
+    hub_model_id: str | None = None
+    """Where it goes: OWNER/NAME, or NAME for your own (default: the name of the folder)."""
+
+    hub_private_repo: bool = False
+    """Make the repository one that only you see. What is public there already is refused."""
+
+    create_pr: bool = False
+    """Ask for the change with a pull request, and change nothing yourself."""
+
+    revision: str = "main"
+    """The branch; made where there is none."""
+
+    tag: str | None = None
+    """A name for this version, such as v1, under which it can be had for ever."""
+
+    license: str | None = None
+    """The licence to name in the card, such as apache-2.0 (default: what the card there says)."""
+
+    force: bool = False
+    """Push a model that measures worse than the one that is there."""
+
+    pending: bool = False
+    """Finish the push that was begun from this folder, as it was asked for then."""
+
+    def __post_init__(self) -> None:
+        if self.create_pr and self.tag:
+            raise ConfigError("a pull request cannot have a tag; leave out --tag, or --create_pr")
+        asked = (self.hub_model_id, self.hub_private_repo, self.create_pr, self.tag, self.force)
+        if self.pending and (any(asked) or self.license or self.revision != "main"):
+            raise ConfigError("--pending stands alone: it goes on with what was asked for before")
 
 
 def as_dict(config: Any) -> dict[str, Any]:
-    """The config as a recipe has it: flat, since no two groups share a field, and ready for YAML."""
+    """The config as a recipe has it: flat, since no two groups share a field, and ready for YAML; a
+    token is left out, wherever this is written."""
     flat: dict[str, Any] = {}
     for each in dataclasses.fields(config):
         value = getattr(config, each.name)
@@ -712,6 +778,8 @@ def as_dict(config: Any) -> dict[str, Any]:
             flat.update(as_dict(value))
         else:
             flat[each.name] = list(value) if isinstance(value, tuple) else value
+        if each.name == "hub_token":
+            flat[each.name] = None
     return flat
 
 

@@ -145,6 +145,21 @@ def native_family_folder(request: pytest.FixtureRequest, family_folders) -> Path
     return family_folders(request.param)
 
 
+@pytest.fixture(scope="session")
+def _hub_of_the_session():
+    from tests.hub_server import running
+
+    with running() as hub:
+        yield hub
+
+
+@pytest.fixture
+def hub(_hub_of_the_session):
+    """A Hub on this machine, with nothing in it; see tests/hub_server.py."""
+    _hub_of_the_session.forget()
+    return _hub_of_the_session
+
+
 def photo(seed: int = 0, size: tuple[int, int] = (96, 72)) -> Image.Image:
     """A picture with broad shapes, unlike noise, and another for every seed."""
     random = np.random.default_rng(seed)

@@ -18,7 +18,9 @@ NEEDED = {
     "layers": ["m"],
     "measure": ["--model_name_or_path", "m"],
     "predict": ["m", "a.jpg"],
+    "push": ["m"],
     "relabel": ["--model_name_or_path", "m", "--output_dir", "o"],
+    "serve": ["m"],
 }
 HEAVY = {"torch", "transformers", "timm", "datasets", "accelerate", "numpy", "PIL", "gradio"}
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 
 from hf_resnet.classifier import open_classifier
 from hf_resnet.cli import main
+from hf_resnet.errors import ModelError
 from tests.test_training_head import colourful
 
 
@@ -42,7 +44,7 @@ def test_a_trained_network_is_saved_with_its_log_its_curve_and_how_it_was_made(f
     }
     training = json.loads((model / "hf_resnet.json").read_text())["training"]
     assert (training["method"], training["steps"], training["batch"]) == ("full", 12, 8)
-    assert [each["epoch"] for each in training["epochs"]] == [0, 1, 2]
+    assert [each["epoch"] for each in training["epochs"]] == [1, 2]
     assert len(open_classifier(str(model)).labels) == 3
 
 
@@ -111,6 +113,7 @@ def test_a_tracker_that_is_not_installed_is_one_clear_line(finetune, capsys):
             ("--checkpointing_steps", "often"),
             "--checkpointing_steps is a number of steps or the word",
         ),
+        (("--memory_budget", "4"), "--memory_budget is an amount such as 4GB"),
         (("--memory_budget", "much"), "--memory_budget is an amount such as 4GB"),
         (("--per_device_train_batch_size", "0"), "--per_device_train_batch_size is within 1"),
         (("--method", "all"), "invalid choice"),
@@ -129,3 +132,73 @@ def test_it_says_so_where_the_epoch_was_chosen_on_the_pictures_it_is_measured_on
     assert "the epoch was chosen on these pictures too" in capsys.readouterr().out
     assert finetune("--test_dir", str(pictures), name="tested") == 0
     assert "the epoch was chosen" not in capsys.readouterr().out
+
+
+@pytest.fixture
+def unfinished(finetune, tmp_path, monkeypatch) -> Path:
+    """The folder of a run that went no further than its second step."""
+    from hf_resnet.training.loop import Loop
+
+    step = Loop._step
+
+    def until_the_third(self, number, batches):
+        if number == 2:
+            raise ModelError("the power went")
+        return step(self, number, batches)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Loop, "_step", until_the_third)
+        assert finetune("--checkpointing_steps", "1") == 1
+    folder = tmp_path / "model.training"
+    assert sorted(path.name for path in folder.glob("step-*")) == ["step-00000001", "step-00000002"]
+    return folder
+
+
+def test_another_method_leaves_an_unfinished_run_alone(finetune, unfinished):
+    assert finetune("--method", "head") == 0
+    assert (unfinished / "step-00000002").is_dir()
+
+
+def test_a_command_that_is_refused_leaves_the_recipe_that_goes_on(finetune, unfinished, capsys):
+    recipe = (unfinished / "recipe.yaml").read_bytes()
+    assert finetune("--max_train_steps", "6") == 1
+    assert "max_train_steps was not given, is 6" in capsys.readouterr().err
+    assert (unfinished / "recipe.yaml").read_bytes() == recipe
+
+
+def test_the_recipe_goes_on_from_any_folder(unfinished, tmp_path, monkeypatch, capsys):
+    (tmp_path / "holiday").mkdir()
+    monkeypatch.chdir(tmp_path / "holiday")
+    assert main(["finetune", "--config", str(unfinished / "recipe.yaml")]) == 0
+    assert "going on after step 2 of 12" in capsys.readouterr().out
+    assert (tmp_path / "model" / "config.json").is_file()
+
+
+def test_pictures_that_changed_since_are_told_of_in_words(finetune, unfinished, pictures, capsys):
+    (pictures / "blue" / "00.png").unlink()
+    assert finetune() == 1
+    assert "other pictures, or another split of them" in capsys.readouterr().err
+
+
+def test_two_runs_in_one_folder_do_not_meet(finetune, unfinished, capsys):
+    with FileLock(unfinished / ".lock"):
+        assert finetune() == 1
+    assert "another run is learning in" in capsys.readouterr().err
+    assert finetune() == 0
+
+
+def test_nothing_is_written_or_taken_away_through_a_link(finetune, unfinished, tmp_path, capsys):
+    thesis = tmp_path / "thesis.txt"
+    thesis.write_text("mine")
+    (unfinished / "recipe.yaml").unlink()
+    (unfinished / "recipe.yaml").symlink_to(thesis)
+    assert finetune() == 1
+    assert "holds what is not of a run of training: recipe.yaml" in capsys.readouterr().err
+    assert thesis.read_text() == "mine"
+
+
+def test_the_training_folder_may_lie_on_another_disk(finetune, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "model.training").symlink_to(tmp_path / "disk")
+    assert finetune() == 0
+    assert list((tmp_path / "disk").iterdir()) == []

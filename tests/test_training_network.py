@@ -1,5 +1,6 @@
 """The whole network learns: what learns, how fast, what is kept, and how a run goes on."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import torch
 from accelerate import Accelerator
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 
 from hf_resnet.augment import Changes, changed
 from hf_resnet.backbones.stages import stages_of
@@ -21,7 +23,7 @@ from hf_resnet.classifier import Classifier, open_classifier
 from hf_resnet.config import ComputeConfig, TrainConfig
 from hf_resnet.data.picture_cache import PictureCache
 from hf_resnet.data.rows import Row
-from hf_resnet.errors import ConfigError, ModelError
+from hf_resnet.errors import ConfigError, DataError, ModelError
 from hf_resnet.preprocess import Preprocess
 from hf_resnet.training import log
 from hf_resnet.training.checkpoint import steps_in
@@ -463,7 +465,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_it(train, tmp_pa
     judge = stopping_after(99)
     judge.times = 3  # as many as the checkpoint before the last has seen
     assert same(train(folder="a", judge=judge, said=said, **options), whole)
-    assert any("passed over" in text and file in text for text in said)
+    assert any("passed over: step-00000012" in text for text in said)
     assert any("going on after step 9" in text for text in said)
     assert (tmp_path / "a" / log.LOG_FILE).read_bytes() == before
 
@@ -487,9 +489,137 @@ def test_a_checkpoint_holds_safetensors_and_json_and_no_other_file_is_read(train
     assert any("custom_checkpoint_0.pkl" in text for text in said)
 
 
+def tampered(place: Path, change) -> None:
+    """Change a checkpoint's facts or its files, hashes and all, as somebody with time could."""
+    state = json.loads((place / "state.json").read_text())
+    tensors = {name: load_file(place / name) for name in state["files"]}
+    change(state, tensors)
+    for name, each in tensors.items():
+        save_file(each, place / name)
+        state["files"][name] = hashlib.blake2b(
+            (place / name).read_bytes(), digest_size=16
+        ).hexdigest()
+    (place / "state.json").write_text(json.dumps(state))
+
+
+def setting_of(*names: str, value):
+    def change(state, tensors):
+        for name in names[:-1]:
+            state = state[name]
+        state[names[-1]] = value
+
+    return change
+
+
+def each_tensor(file: str, of):
+    def change(state, tensors):
+        tensors[file] = {name: of(each).contiguous() for name, each in tensors[file].items()}
+
+    return change
+
+
+WEIGHTS, OPTIMISER = "weights.safetensors", "optimiser.safetensors"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        setting_of("step", value=10**9),
+        setting_of("step", value=-5),
+        setting_of("step", value=True),
+        setting_of("facts", "identity", value=[]),
+        setting_of("facts", "history", value=None),
+        setting_of("facts", "history", "seconds", value="long"),
+        setting_of("facts", "history", "epochs", value=[1, 2]),
+        setting_of("facts", "history", "best", value={"accuracy": "high"}),
+        lambda state, tensors: state["files"].pop(WEIGHTS) and tensors.pop(WEIGHTS),
+        lambda state, tensors: state["files"].pop(OPTIMISER) and tensors.pop(OPTIMISER),
+        each_tensor(WEIGHTS, lambda each: each.flatten()[:1]),
+        each_tensor(WEIGHTS, lambda each: each.to(torch.int8)),
+        each_tensor(WEIGHTS, lambda each: each * float("nan")),
+        each_tensor(OPTIMISER, lambda each: each.flatten()[:1]),
+        each_tensor(OPTIMISER, lambda each: each.to(torch.int64)),
+        lambda state, tensors: tensors[OPTIMISER].clear(),
+    ],
+)
+def test_a_checkpoint_that_was_tampered_with_is_passed_over(train, tmp_path, change):
+    whole = train(folder="a", checkpointing_steps="3", save_total_limit=9)
+    tampered(tmp_path / "a" / "step-00000012", change)
+    said: list[str] = []
+    assert same(train(folder="a", checkpointing_steps="3", save_total_limit=9, said=said), whole)
+    assert any(text.startswith("passed over: step-00000012") for text in said)
+    assert any("going on after step 9 of 12" in text for text in said)
+
+
+def test_neither_links_nor_pipes_are_read_as_parts_of_a_checkpoint(train, tmp_path):
+    whole = train(folder="a", checkpointing_steps="3", save_total_limit=9)
+    steps = steps_in(tmp_path / "a")
+    (steps[-1] / WEIGHTS).unlink()
+    (steps[-1] / WEIGHTS).symlink_to("/dev/zero")
+    (steps[-2] / WEIGHTS).unlink()
+    os.mkfifo(steps[-2] / WEIGHTS)
+    said: list[str] = []
+    assert same(train(folder="a", checkpointing_steps="3", save_total_limit=9, said=said), whole)
+    assert any("going on after step 6 of 12" in text for text in said)
+
+
+def test_going_back_to_an_older_checkpoint_does_away_with_the_newer_ones(train, tmp_path):
+    train(folder="a", checkpointing_steps="3", save_total_limit=9)
+    older = tmp_path / "older"
+    shutil.copytree(tmp_path / "a" / "step-00000003", older)
+    train(
+        folder="b", checkpointing_steps="4", save_total_limit=1, resume_from_checkpoint=str(older)
+    )
+    assert [path.name for path in steps_in(tmp_path / "b")] == ["step-00000012"]
+
+
+def test_a_named_checkpoint_is_only_where_a_run_begins(train, tmp_path):
+    train(folder="a", checkpointing_steps="3", save_total_limit=9)
+    named = str(tmp_path / "a" / "step-00000003")
+    train(folder="b", checkpointing_steps="3", resume_from_checkpoint=named)
+    said: list[str] = []
+    train(folder="b", checkpointing_steps="3", resume_from_checkpoint=named, said=said)
+    assert any("going on after step 12 of 12" in text for text in said)
+
+
+def test_a_log_that_somebody_wrote_in_is_no_traceback(train, tmp_path):
+    whole = train(folder="a", checkpointing_steps="6")
+    path = tmp_path / "a" / log.LOG_FILE
+    path.write_text('{"a": 1}\n' + path.read_text())
+    (tmp_path / "a" / "curve.png").mkdir()
+    assert same(train(folder="a", checkpointing_steps="6"), whole)
+
+
+def test_a_picture_that_goes_in_the_middle_is_one_clear_line_whatever_the_workers(
+    train, data, tmp_path
+):
+    shutil.rmtree(tmp_path / "pictures" / "red")
+    for workers in (0, 2):
+        with pytest.raises(DataError) as caught:
+            train(folder=f"run{workers}", workers=workers)
+        assert "while the run was learning from it; put it back" in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_network_that_knows_nothing_is_never_swapped_for_its_fitted_head(started, data, tmp_path):
+    choice = Choice("full", config(num_train_epochs=2), "", untrained=True)
+    setting = Setting(
+        folder=tmp_path / "run",
+        accelerator=Accelerator(cpu=True),
+        compute=COMPUTE,
+        seed=0,
+        identity={},
+        judge=lambda _: {"accuracy": 0.0, "macro_f1": 0.0, "log_loss": 9.0},
+        tell=lambda text: None,
+    )
+    after = train_network(started, data.train, choice, setting)
+    assert [each["step"] for each in after.facts["epochs"]] == [4, 8]
+    assert changed_weights(started, after)
+
+
 def test_a_run_with_other_settings_is_not_gone_on_with(train):
     train(**OPTIONS)
-    with pytest.raises(ConfigError, match=r"another rate \(0.01 there, 0.02 now\).*--restart"):
+    with pytest.raises(ConfigError, match=r"other settings \(rate was 0.01, is 0.02\).*--restart"):
         train(learning_rate=0.02, **OPTIONS)
 
 

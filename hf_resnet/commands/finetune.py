@@ -1,5 +1,6 @@
 """hf-resnet finetune: photos in, a measured model folder out."""
 
+import contextlib
 import json
 from dataclasses import replace
 from functools import partial
@@ -13,6 +14,7 @@ from rich.console import Console
 from hf_resnet.classifier import Classifier, check_output, new_model_folder, open_classifier
 from hf_resnet.commands import unfinished
 from hf_resnet.commands.processes import start
+from hf_resnet.commands.push import push, show
 from hf_resnet.commands.recipe import write_recipe
 from hf_resnet.config import ComputeConfig, FinetuneConfig, PreprocessConfig, as_dict
 from hf_resnet.data import SPLITS_FILE, Data, Split, load_data
@@ -21,12 +23,13 @@ from hf_resnet.evaluation.judge import judge
 from hf_resnet.evaluation.measure import measure
 from hf_resnet.evaluation.measured import Measured
 from hf_resnet.evaluation.report import table, write_report
+from hf_resnet.hub.pending import Wanted
 from hf_resnet.screen import screen
 from hf_resnet.training.budget import planned
 from hf_resnet.training.choice import choose
 from hf_resnet.training.head import Trained, train_head
 from hf_resnet.training.network import train_network
-from hf_resnet.training.optimiser import knows_nothing
+from hf_resnet.training.optimiser import keeps_statistics, knows_nothing
 from hf_resnet.training.setting import Setting
 
 MOST_BAD = 10
@@ -37,10 +40,27 @@ CHOSEN_ON = (
 
 
 def run(config: FinetuneConfig) -> None:
-    """Read the data, fit the head, measure, save; under `accelerate launch` on all processes."""
+    """Read the data, train, measure, save; under `accelerate launch` on all processes."""
     check_output(config.output_dir, overwrite=config.overwrite_output_dir)
     accelerator = _started(config)
     console = screen(quiet=not accelerator.is_main_process)
+    with contextlib.ExitStack() as held:
+        saved = _saved(config, accelerator, console, held)
+    accelerator.end_training()  # the other processes need not wait for an upload
+    if saved and config.hub.push_to_hub and accelerator.is_main_process:
+        folder = Path(config.output_dir)
+        name = config.hub.hub_model_id or folder.resolve().name
+        wanted = Wanted(name, config.hub.hub_private_repo)
+        show(push(folder, wanted, console, token=config.hub.hub_token), folder, console)
+
+
+def _saved(
+    config: FinetuneConfig,
+    accelerator: Accelerator,
+    console: Console,
+    held: contextlib.ExitStack,
+) -> bool:
+    """Whether there is a model folder in the end; not where the run was asked to stop."""
     data = load_data(config.data, remembered=_earlier(config))
     _tell_data(console, data)
     if data.train is None:
@@ -55,9 +75,9 @@ def run(config: FinetuneConfig) -> None:
         seed=config.seed,
         accelerator=accelerator,
     )
-    trained = _network_trained(config, data, fitted, accelerator, console)
+    trained = _network_trained(config, data, fitted, (accelerator, console, held))
     if trained is None:
-        return
+        return False
     judged = data.test or data.validation or data.train
     store = config.head if trained is fitted else None  # the network is the one that was opened
     measured = measure(trained.classifier, judged, config.compute, accelerator, head=store)
@@ -73,9 +93,11 @@ def run(config: FinetuneConfig) -> None:
     problems: tuple[str, ...] = ()
     if accelerator.is_main_process:
         problems = _save(config, data, trained, measured, judged)
+        if trained is not fitted:
+            unfinished.clear(unfinished.folder_of(config))
     accelerator.wait_for_everyone()
     _tell_result(console, config, trained, problems)
-    accelerator.end_training()
+    return True
 
 
 def _started(config: FinetuneConfig) -> Accelerator:
@@ -94,14 +116,15 @@ def _network_trained(
     config: FinetuneConfig,
     data: Data,
     fitted: Trained,
-    accelerator: Accelerator,
-    console: Console,
+    place: tuple[Accelerator, Console, contextlib.ExitStack],
 ) -> Trained | None:
     """The classifier with its network trained too, where the method is more than a head; None where
     the run was asked to stop."""
+    accelerator, console, held = place
     count_K = np.bincount(fitted.learned.label_N, minlength=len(data.labels))
     untrained = knows_nothing(fitted.classifier.network)
-    choice = choose(config.method, config.train, count_K, untrained=untrained)
+    processes = accelerator.num_processes
+    choice = choose(config.method, config.train, count_K, untrained=untrained, processes=processes)
     console.print(f"method: {choice.method} ({choice.why})")
     if choice.method == "head":
         return fitted
@@ -111,23 +134,30 @@ def _network_trained(
         console.print("method: head (no more than that fits --memory_budget)")
         return fitted
     assert data.train is not None  # noqa: S101  a head was fitted on it
-    folder = unfinished.prepare(config, main=accelerator.is_main_process)
+    main = accelerator.is_main_process
+    folder = held.enter_context(unfinished.claimed(config, main=main))
     accelerator.wait_for_everyone()
+    frozen = keeps_statistics(fitted.classifier.network, plan.choice.config)
     judge = partial(_judged, data, plan.compute, accelerator) if data.validation else None
     setting = Setting(
         folder=folder,
         accelerator=accelerator,
         compute=plan.compute,
         seed=config.seed,
-        identity=unfinished.identity(config, plan.choice, data, accelerator),
+        identity=unfinished.identity(config, plan.choice, data, accelerator, frozen=frozen),
         judge=judge,
         tell=console.print,
+        begin=partial(unfinished.keep_recipe, config, folder) if main else _nothing,
         cache=unfinished.picture_cache(config),
     )
     trained = train_network(fitted, data.train, plan.choice, setting)
     if trained is None:
         console.print(f"stopped and saved; to go on:\n  {unfinished.command(folder, accelerator)}")
     return trained
+
+
+def _nothing() -> None:
+    """What the other processes do where the main one writes."""
 
 
 def _judged(
@@ -213,6 +243,6 @@ def _save(
         write_recipe(config, place)
         (place / SPLITS_FILE).write_text(json.dumps(record) + "\n", encoding="utf-8")
         problems = write_report(measured, judged, place / "report")
-        unfinished.keep_log(unfinished.folder_of(config), place / "report")
-    unfinished.clear(unfinished.folder_of(config))
+        if trained.facts["method"] != "head":
+            unfinished.keep_log(unfinished.folder_of(config), place / "report")
     return problems

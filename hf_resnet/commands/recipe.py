@@ -14,6 +14,7 @@ import yaml
 
 from hf_resnet.config import DataConfig, as_dict
 from hf_resnet.errors import ConfigError, DataError
+from hf_resnet.writing import write_all
 
 RECIPE_FILE = "recipe.yaml"
 MOST_BYTES = 1 << 20
@@ -86,13 +87,13 @@ def _words(node: yaml.Node, path: str | Path) -> Any:
 
 
 def write_recipe(config: Any, folder: Path) -> None:
-    """Write what --config reads again, from any folder."""
+    """Write what --config reads again, from any folder; whole, and never through a link."""
     recipe = {
         name: _absolute(value) if name in PATHS and value else value
         for name, value in as_dict(config).items()
     }
     text = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
-    (folder / RECIPE_FILE).write_text(text, encoding="utf-8")
+    write_all(folder, {RECIPE_FILE: text.encode()})
 
 
 def _absolute(name: str) -> str:

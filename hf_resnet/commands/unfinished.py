@@ -4,12 +4,16 @@ It holds checkpoints, the log, the curve and the recipe that goes on with the ru
 when the model is saved. What a person may have put there is left alone.
 """
 
+import contextlib
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
+from filelock import FileLock, Timeout
 
 from hf_resnet.commands.recipe import RECIPE_FILE, write_recipe
 from hf_resnet.config import FinetuneConfig
@@ -20,7 +24,16 @@ from hf_resnet.head.store import cache_folder
 from hf_resnet.training.choice import Choice
 from hf_resnet.training.log import CURVE_FILE, LOG_FILE
 
-_OWN = ("step-*", ".step-*.part", LOG_FILE, f".{LOG_FILE}.part", CURVE_FILE, f".{CURVE_FILE}")
+LOCK_FILE = ".lock"
+_OWN = (
+    "step-*",
+    ".step-*.part",
+    LOG_FILE,
+    f".{LOG_FILE}.part",
+    CURVE_FILE,
+    f".{CURVE_FILE}",
+    f".{RECIPE_FILE}.part",
+)
 _FREE_TO_CHANGE = (
     *("checkpointing_steps", "save_total_limit", "resume_from_checkpoint", "restart"),
     *("with_tracking", "report_to", "memory_budget"),
@@ -35,36 +48,54 @@ def folder_of(config: FinetuneConfig) -> Path:
     return place.with_name(f"{place.name}.training")
 
 
-def prepare(config: FinetuneConfig, *, main: bool) -> Path:
-    """The folder, empty under --restart; the main process makes it."""
+@contextmanager
+def claimed(config: FinetuneConfig, *, main: bool) -> Iterator[Path]:
+    """The folder, for this run alone and empty under --restart; the main process makes it."""
     folder = folder_of(config)
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file, and checkpoints go there; move it away")
     if not main:
-        return folder
+        yield folder
+        return
     foreign = [path.name for path in _entries(folder) if not _is_own(path)]
     if foreign:
         raise ConfigError(
             f"{folder} holds what is not of a run of training: {listed(foreign, most=5)}; move it "
             "away, or name another --output_dir"
         )
-    if config.train.restart:
-        clear(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    going_on = replace(config, train=replace(config.train, restart=False))
-    write_recipe(going_on, folder)
-    return folder
+    try:
+        with FileLock(folder / LOCK_FILE, timeout=0):
+            if config.train.restart:
+                _empty(folder)
+            yield folder
+    except Timeout as exc:
+        raise ConfigError(
+            f"another run is learning in {folder}; wait for it, or name another --output_dir"
+        ) from exc
+
+
+def keep_recipe(config: FinetuneConfig, folder: Path) -> None:
+    """What goes on with the run, from wherever it is given."""
+    train = replace(config.train, restart=False, resume_from_checkpoint=None)
+    place = str(Path(config.output_dir).expanduser().resolve())
+    write_recipe(replace(config, train=train, output_dir=place), folder)
 
 
 def clear(folder: Path) -> None:
-    """Take away what runs have left."""
+    """Take away what a finished run has left."""
+    _empty(folder)
+    if not folder.is_symlink():
+        with contextlib.suppress(OSError):  # something has come into it meanwhile
+            folder.rmdir()
+
+
+def _empty(folder: Path) -> None:
     for path in _entries(folder):
         if path.is_dir() and _is_own(path):
             shutil.rmtree(path)
         elif _is_own(path):
             path.unlink()
-    if folder.is_dir() and not _entries(folder):
-        folder.rmdir()
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -72,7 +103,10 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _is_own(path: Path) -> bool:
-    return path.name == RECIPE_FILE or any(path.match(own) for own in _OWN)
+    """What a run writes; a link is never of it, wherever it leads."""
+    if path.is_symlink():
+        return False
+    return path.name in (RECIPE_FILE, LOCK_FILE) or any(path.match(own) for own in _OWN)
 
 
 def keep_log(folder: Path, report: Path) -> None:
@@ -96,9 +130,11 @@ def command(folder: Path, accelerator: Accelerator) -> str:
 
 
 def identity(
-    config: FinetuneConfig, choice: Choice, data: Data, accelerator: Accelerator
+    config: FinetuneConfig, choice: Choice, data: Data, accelerator: Accelerator, *, frozen: bool
 ) -> dict[str, Any]:
-    """What decides every step: a run is gone on with only where all of this is as it was."""
+    """What decides every step: a run is gone on with only where all of this is as it was. Norms that
+    keep no statistics see the pictures of a batch, so that its size decides too."""
+    batch = choice.config.per_device_train_batch_size
     train = {
         name: value for name, value in asdict(choice.config).items() if name not in _FREE_TO_CHANGE
     }
@@ -107,7 +143,8 @@ def identity(
         "model_revision": config.model.model_revision,
         "data": data.fingerprint(),
         "method": choice.method,
-        "pictures_a_step": choice.config.per_device_train_batch_size
+        "batch_norms": "frozen" if frozen else f"learning from {batch} at once",
+        "pictures_a_step": batch
         * choice.config.gradient_accumulation_steps
         * accelerator.num_processes,
         "seed": config.seed,

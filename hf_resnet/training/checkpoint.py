@@ -13,8 +13,9 @@ are in none of them, since those of a step are a function of the seed and the st
 
 import hashlib
 import os
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from json import dumps
 from pathlib import Path
@@ -25,13 +26,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from hf_resnet.errors import ConfigError, ModelError
+from hf_resnet.errors import ModelError
 from hf_resnet.jsonfile import read_object
 from hf_resnet.writing import on_disk
 
 FORMAT = 1
 STATE_FILE = "state.json"
 _BLOCK = 1 << 20
+_NAME = re.compile(r"step-[0-9]{8,}")
 
 Tensors = dict[str, Tensor]
 
@@ -49,23 +51,37 @@ class Checkpoint:
 
 def write(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
     """Write it as folder/step-N, and let go of the oldest beyond `keep`."""
-    place = folder / f"step-{checkpoint.step:08}"
+    place = folder / _name(checkpoint.step)
     needs = sum(_size(tensors) for tensors in checkpoint.tensors.values())
     growing = folder / f".{place.name}.part"
-    shutil.rmtree(growing, ignore_errors=True)
+    _take_away(growing)
     advice = "make room and run the same command again, the last checkpoint is whole"
     try:
         with on_disk(f"the checkpoint {place}", advice, needs=needs):
             growing.mkdir(parents=True)
             _fill(growing, checkpoint)
-            shutil.rmtree(place, ignore_errors=True)  # of a run that was gone back on
+            _take_away(place)  # of a run that was gone back on
             growing.rename(place)
             _settle(folder)
     finally:
-        shutil.rmtree(growing, ignore_errors=True)
-    for old in steps_in(folder)[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
+        _take_away(growing)
+    there = steps_in(folder)
+    at = there.index(place)
+    for stale in there[at + 1 :]:  # of a run that was gone back on, too
+        _take_away(stale)
+    for old in there[: max(0, at + 1 - keep)]:
+        _take_away(old)
     return place
+
+
+def _name(step: int) -> str:
+    return f"step-{step:08}"
+
+
+def _take_away(place: Path) -> None:
+    if place.is_symlink() or place.is_file():
+        place.unlink()
+    shutil.rmtree(place, ignore_errors=True)
 
 
 def _size(tensors: Tensors) -> int:
@@ -107,17 +123,25 @@ def _hash(path: Path) -> str:
 
 def steps_in(folder: Path) -> list[Path]:
     """The checkpoints in the folder, the oldest first."""
-    return sorted(path for path in folder.glob("step-*") if path.is_dir())
+    found = [path for path in folder.glob("step-*") if _NAME.fullmatch(path.name)]
+    return sorted(path for path in found if path.is_dir() and not path.is_symlink())
 
 
-def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
-    """The newest checkpoint that is whole, and what is wrong with those that are newer."""
+def newest(
+    folder: Path, check: Callable[[Checkpoint], None]
+) -> tuple[Checkpoint | None, list[str]]:
+    """The newest checkpoint that is whole and passes the check, and what is wrong with newer ones."""
     damaged: list[str] = []
     for path in reversed(steps_in(folder)):
         try:
-            return read(path), damaged
+            found = read(path)
+            if path.name != _name(found.step):
+                raise ModelError(f"it says that it is of step {found.step:,}")
+            check(found)
         except ModelError as exc:
-            damaged.append(str(exc))
+            damaged.append(f"{path.name}: {exc}")
+        else:
+            return found, damaged
     return None, damaged
 
 
@@ -128,7 +152,12 @@ def read(place: Path) -> Checkpoint:
     if state.get("format") != FORMAT:
         raise ModelError(f"{place} has format {state.get('format')}, not {FORMAT}; {advice}")
     files, step, facts = state.get("files"), state.get("step"), state.get("facts")
-    if not (isinstance(files, dict) and isinstance(step, int) and isinstance(facts, dict)):
+    if (
+        not isinstance(files, dict)
+        or not isinstance(facts, dict)
+        or type(step) is not int
+        or step < 1
+    ):
         raise ModelError(f"{place / STATE_FILE} is not as hf_resnet writes it; {advice}")
     tensors = {}
     for name, expected in files.items():
@@ -136,6 +165,8 @@ def read(place: Path) -> Checkpoint:
         if path.name != name or path.suffix != ".safetensors":
             raise ModelError(f"{place / STATE_FILE} names {name!r}, which is no part; {advice}")
         try:
+            if path.is_symlink() or not path.is_file():
+                raise ModelError(f"{path} is no file of its own; {advice}")
             if _hash(path) != expected:
                 raise ModelError(f"{path} is damaged; {advice}")
             tensors[path.stem] = load_file(path)
@@ -144,15 +175,23 @@ def read(place: Path) -> Checkpoint:
     return Checkpoint(step, tensors, facts)
 
 
+def check_fits(into: Mapping[str, Tensor], tensors: Tensors | None) -> None:
+    """ModelError where the tensors are not of the same names, shapes and types, or not finite."""
+    if tensors is None:
+        raise ModelError("a part of it is missing")
+    if odd := sorted(into.keys() ^ tensors.keys()):
+        raise ModelError(f"it is of another network ({odd[0]} is in one of them only)")
+    for name, tensor in into.items():
+        if (tensor.shape, tensor.dtype) != (tensors[name].shape, tensors[name].dtype):
+            raise ModelError(f"it is of another network ({name} differs)")
+        if not torch.isfinite(tensors[name]).all():
+            raise ModelError(f"{name} in it holds numbers that are not finite")
+
+
 def put_back(into: Mapping[str, Tensor], tensors: Tensors) -> None:
-    """Copy the tensors into those of the same names; ModelError where they do not match."""
-    if into.keys() != tensors.keys():
-        odd = sorted(into.keys() ^ tensors.keys())
-        raise ModelError(f"the checkpoint is of another network ({odd[0]} is in one of them only)")
+    """Copy the tensors into those of the same names."""
     with torch.no_grad():
         for name, tensor in into.items():
-            if tensor.shape != tensors[name].shape:
-                raise ModelError(f"the checkpoint is of another network ({name} differs)")
             tensor.copy_(
                 tensors[name]
             )  # in place: the layout in memory stays, and with it each bit
@@ -169,16 +208,29 @@ def optimiser_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
     }
 
 
+def check_fits_optimiser(optimizer: torch.optim.Optimizer, tensors: Tensors | None) -> None:
+    """ModelError where this is not the state of this optimiser."""
+    kinds = {"SGD": ("momentum_buffer",), "AdamW": ("exp_avg", "exp_avg_sq", "step")}
+    numbered = [each for group in optimizer.param_groups for each in group["params"]]
+    expected = {
+        f"{number}.{kind}": () if kind == "step" else tuple(parameter.shape)
+        for number, parameter in enumerate(numbered)
+        for kind in kinds[type(optimizer).__name__]
+    }
+    found = tensors or {}
+    same = {name: tuple(each.shape) for name, each in found.items()} == expected
+    if not same or any(not each.is_floating_point() for each in found.values()):
+        raise ModelError("its optimiser is of another run")
+
+
 def put_back_optimiser(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
     """Give the optimiser its state back, laid out in memory as its weights are."""
     numbered = [each for group in optimizer.param_groups for each in group["params"]]
     for name, tensor in tensors.items():
         number, _, kind = name.partition(".")
-        if not number.isdecimal() or int(number) >= len(numbered):
-            raise ConfigError("the checkpoint's optimiser is of another network; use --restart")
         parameter = numbered[int(number)]
-        if tensor.shape == parameter.shape:
+        if kind == "step":  # how often it was updated
+            optimizer.state[parameter][kind] = tensor.to(parameter.device)
+        else:
             laid_out = torch.empty_like(parameter, dtype=tensor.dtype, requires_grad=False)
             optimizer.state[parameter][kind] = laid_out.copy_(tensor)
-        else:  # how often it was updated
-            optimizer.state[parameter][kind] = tensor.to(parameter.device)

@@ -58,12 +58,20 @@ class Choice:
         return {"head": 0, "last_stage": 1, "full": all_of_them}[self.method]
 
 
-def choose(method: Method, config: TrainConfig, count_K: np.ndarray, *, untrained: bool) -> Choice:
-    """For a training split with so many pictures of each class."""
+def choose(
+    method: Method,
+    config: TrainConfig,
+    count_K: np.ndarray,
+    *,
+    untrained: bool,
+    processes: int = 1,
+) -> Choice:
+    """For a training split with so many pictures of each class, on so many processes."""
     typical = int(np.median(count_K))
     rule = [each for each in RULES if typical >= each.pictures][-1]
     chosen, why = rule.method, f"{typical:,} pictures a class"
     batch = config.per_device_train_batch_size * config.gradient_accumulation_steps
+    batch *= processes
     steps_an_epoch = max(1, int(count_K.sum()) // batch)
     filled = {
         "num_train_epochs": float(

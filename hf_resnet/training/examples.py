@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from hf_resnet.augment import Changes, changed
 from hf_resnet.data import Row, Split
@@ -25,13 +25,15 @@ from hf_resnet.preprocess import Preprocess
 At = tuple[int, int]
 """Which picture, and in which epoch."""
 
+Example = tuple[Tensor, int] | DataError
+
 Examples_B = tuple[Tensor, Tensor]
 """pixels_BHWC (uint8) and label_B."""
 
 
 @dataclass(frozen=True, eq=False)
-class Examples(Dataset[tuple[Tensor, int]]):
-    """The usable pictures of a split as they are learned from: (pixels_HWC, label)."""
+class Examples(Dataset[Example]):
+    """The usable pictures of a split as they are learned from: (pixels_HWC, label), or why not."""
 
     split: Split
     row_N: np.ndarray
@@ -46,10 +48,13 @@ class Examples(Dataset[tuple[Tensor, int]]):
     def __len__(self) -> int:
         return len(self.row_N)
 
-    def __getitem__(self, at: At) -> tuple[Tensor, int]:
+    def __getitem__(self, at: At) -> Example:
         position, epoch = at
         row = self.split.row(int(self.row_N[position]))
-        return self.changed(row, epoch), int(self.label_N[position])
+        try:
+            return self.changed(row, epoch), int(self.label_N[position])
+        except DataError as exc:
+            return exc  # raised by a worker, it would arrive wrapped in a traceback
 
     def changed(self, row: Row, epoch: int) -> Tensor:
         """pixels_HWC of a row as it is learned from in an epoch."""
@@ -81,15 +86,29 @@ def loaded(
     examples: Examples, batches: Iterable[list[At]], *, workers: int
 ) -> Iterator[Examples_B]:
     """The batches in order, made ready by so many worker processes; by this one where it is 0."""
-    yield from DataLoader(
+    ready = DataLoader(
         examples,
         batch_sampler=batches,
+        collate_fn=together,
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=in_worker,
         # its own generator: the order is given, and torch's global random numbers stay untouched
         generator=torch.Generator(),
     )
+    for batch in ready:
+        if isinstance(batch, DataError):
+            raise batch
+        yield batch
+
+
+def together(examples: list[Example]) -> Examples_B | DataError:
+    """A batch of the examples, or the first reason why there is none."""
+    for each in examples:
+        if isinstance(each, DataError):
+            return each
+    pixels_BHWC, label_B = default_collate(examples)
+    return pixels_BHWC, label_B
 
 
 def in_worker(_: int) -> None:

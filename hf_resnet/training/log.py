@@ -29,10 +29,17 @@ def read(path: Path) -> list[dict[str, Any]]:
     found = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            found.append(json.loads(line))
-        except ValueError:  # a kill cut it short
+            told = json.loads(line)
+        except (ValueError, RecursionError):  # a kill cut it short
             break
+        if not (isinstance(told, dict) and _has_numbers(told)):
+            break
+        found.append(told)
     return found
+
+
+def _has_numbers(line: Mapping[str, Any]) -> bool:
+    return all(isinstance(line.get(name), int | float) for name in ("step", "loss"))
 
 
 class Log:
@@ -65,6 +72,7 @@ def draw(folder: Path, epochs: Sequence[Mapping[str, Any]]) -> None:
     """The loss of every step, and the figures on the validation pictures after every epoch."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     steps = read(folder / LOG_FILE)
     figure = Figure(figsize=(9, 3.6), layout="constrained", dpi=110)
@@ -79,8 +87,11 @@ def draw(folder: Path, epochs: Sequence[Mapping[str, Any]]) -> None:
         shown = [(each["epoch"], 100 * each["figures"][name]) for each in epochs]
         right.plot(*zip(*shown, strict=True), marker="o", ms=4, label=name.replace("_", " "))
     right.set(title="on the validation pictures", xlabel="epoch", ylabel="%")
+    for axes in (left, right):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if epochs:
         right.legend(frameon=False)
+        right.set_ylim(top=min(right.get_ylim()[1], 100.5))
     for axes in (left, right):
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)

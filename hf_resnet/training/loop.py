@@ -10,14 +10,14 @@ import json
 import math
 import time
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from hf_resnet.classifier import Classifier
-from hf_resnet.errors import ConfigError, ModelError
+from hf_resnet.errors import ConfigError, ModelError, listed
 from hf_resnet.progress import Pace
 from hf_resnet.training import checkpoint, log
 from hf_resnet.training.average import Average
@@ -60,7 +60,7 @@ class Loop:
     def run(self, done: int) -> bool:
         """Learn from step `done` on; False where a person asked to stop before the end."""
         setting = self.setting
-        if not done:
+        if not done and not self.choice.untrained:  # else there is nothing to judge yet
             self._judge(0)
         if self._enough():
             return True
@@ -183,7 +183,8 @@ class Loop:
         shown = " ".join(f"{name} {value:.4f}" for name, value in figures.items())
         setting.tell(f"epoch {epoch:.4g}: {shown}{'  (best so far)' if better else ''}")
         if setting.accelerator.is_main_process and finished:
-            log.draw(setting.folder, self.history.epochs)
+            with contextlib.suppress(OSError):  # no picture is worth a run
+                log.draw(setting.folder, self.history.epochs)
 
     def _save(self, finished: int) -> None:
         """Write a checkpoint: the main process does, the others wait."""
@@ -203,36 +204,63 @@ class Loop:
 
     def resume(self) -> int:
         """Take up the newest whole checkpoint of the same run; how many steps it had done."""
-        found = self._found()
+        found, damaged = checkpoint.newest(self.setting.folder, self._check)
+        for problem in damaged:
+            self.setting.tell(f"passed over: {problem}")
+        named = self.choice.config.resume_from_checkpoint
+        if found is None and named is not None and named.lower() not in ("true", "latest"):
+            found = checkpoint.read(Path(named))
+            self._check(found)
+        self.setting.begin()
         if found is None:
             return 0
-        _check_same(found.facts.get("identity", {}), self.setting)
         checkpoint.put_back(self.classifier.network.state_dict(), found.tensors["weights"])
-        checkpoint.put_back_optimiser(self.stepper.optimizer, found.tensors.get("optimiser", {}))
+        checkpoint.put_back_optimiser(self.stepper.optimizer, found.tensors["optimiser"])
         if self.average is not None:
             checkpoint.put_back(self.average.tensors, found.tensors["average"])
         self.best = found.tensors.get("best")
-        self.history = replace(History(), **found.facts["history"])
+        self.history = History.of(found.facts["history"])
         self.setting.tell(f"going on after step {found.step:,} of {self.steps:,}")
         return found.step
 
-    def _found(self) -> Checkpoint | None:
-        named = self.choice.config.resume_from_checkpoint
-        if named is not None and named.lower() not in ("true", "latest"):
-            return checkpoint.read(Path(named))
-        found, damaged = checkpoint.newest(self.setting.folder)
-        for problem in damaged:
-            self.setting.tell(f"passed over: {problem}")
-        return found
+    def _check(self, found: Checkpoint) -> None:
+        """ModelError where the checkpoint cannot be gone on from; ConfigError where it must not be,
+        since it is whole and of a run with other settings."""
+        identity = found.facts.get("identity")
+        if not isinstance(identity, dict):
+            raise ModelError("it does not say of which run it is")
+        try:
+            History.of(found.facts.get("history"))
+        except ValueError as exc:
+            raise ModelError(str(exc)) from exc
+        _check_same(identity, self.setting)
+        if found.step > self.steps:
+            raise ModelError(f"it is of step {found.step:,}, and the run has {self.steps:,}")
+        weights = self.classifier.network.state_dict()
+        checkpoint.check_fits(weights, found.tensors.get("weights"))
+        checkpoint.check_fits_optimiser(self.stepper.optimizer, found.tensors.get("optimiser"))
+        if self.average is not None:
+            checkpoint.check_fits(weights, found.tensors.get("average"))
+        if "best" in found.tensors:
+            checkpoint.check_fits(weights, found.tensors["best"])
 
 
 def _check_same(before: Mapping[str, Any], setting: Setting) -> None:
     """A run is gone on with only as what it was."""
     now = json.loads(json.dumps(setting.identity))
     odd = [name for name in now if before.get(name) != now[name]]
-    if odd:
-        name = odd[0]
-        raise ConfigError(
-            f"{setting.folder} holds an unfinished run with another {name} ({before.get(name)} there, "
-            f"{now[name]} now); give the same command to go on with it, or add --restart to begin anew"
-        )
+    if not odd:
+        return
+    if odd == ["data"]:
+        what = "pictures, or another split of them"
+    else:
+        shown = [f"{name} was {_said(before.get(name))}, is {_said(now[name])}" for name in odd]
+        what = f"settings ({listed(shown, most=3)})"
+    raise ConfigError(
+        f"{setting.folder} holds an unfinished run with other {what}; put them back to go on with "
+        "it, or add --restart to begin anew"
+    )
+
+
+def _said(value: Any) -> str:
+    return "not given" if value is None else str(value)

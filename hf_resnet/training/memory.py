@@ -157,10 +157,12 @@ def table(rows: Iterable[Row], chosen: Setup, *, budget: int | None = None) -> T
     title = "Memory at the fullest moment"
     if budget is not None:
         title += f", with {in_words(budget)} allowed"
-    shown = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for name in ("", "method", "batch", "recom-\npute"):
+    shown = Table(
+        title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0)
+    )
+    for name in ("", "method", "batch", "twice"):
         shown.add_column(name, no_wrap=True)
-    for name in ("weights", "gradi-\nents", "opti-\nmiser", "activa-\ntions", "rest", "total"):
+    for name in ("weights", "grads", "optim.", "activ.", "rest", "total"):
         shown.add_column(name, justify="right", no_wrap=True)
     for setup, needed in rows:
         too_much = budget is not None and needed.total > budget

@@ -172,7 +172,7 @@ def _result(started: Trained, loop: Loop) -> Trained:
         "best_step": history.best_step,
         "seconds_of_training": round(history.seconds, 1),
     }
-    if loop.setting.judge is not None and loop.best is None:
+    if loop.setting.judge is not None and loop.best is None and not loop.choice.untrained:
         loop.setting.tell(
             "training made it no better on the validation pictures: the network stays as it was, "
             "with its fitted head"

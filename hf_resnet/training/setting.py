@@ -32,6 +32,9 @@ class Setting:
     """Says how good a classifier is; None where there are no pictures to judge by."""
 
     tell: Callable[[str], None]
+    begin: Callable[[], None] = lambda: None
+    """Called when it is sure that the run begins, or goes on, here."""
+
     cache: PictureCache | None = None
 
 
@@ -50,6 +53,20 @@ class History:
     seconds: float = 0.0
     """Spent on learning, not on judging or writing."""
 
+    @classmethod
+    def of(cls, record: Any) -> "History":
+        """What a checkpoint holds; ValueError where that is no history."""
+        if not isinstance(record, dict):
+            raise ValueError("it holds no history")
+        kinds = {name: type(value) for name, value in record.items()}
+        expected = {"epochs": list, "best": dict, "best_step": int, "without_better": int}
+        if kinds not in ({**expected, "seconds": float}, {**expected, "seconds": int}):
+            raise ValueError("its history is not as hf_resnet writes it")
+        for figures in [record["best"], *_figures_in(record["epochs"])]:
+            if not all(isinstance(value, int | float) for value in figures.values()):
+                raise ValueError("its history holds figures that are none")
+        return cls(**record)
+
     def judged(self, epoch: float, step: int, figures: Figures, metric: str) -> bool:
         """Take note of a judgement; whether it is the best so far."""
         better = not self.best or _worth(figures, metric) > _worth(self.best, metric)
@@ -58,6 +75,20 @@ class History:
             self.best, self.best_step = dict(figures), step
         self.without_better = 0 if better else self.without_better + 1
         return better
+
+
+def _figures_in(epochs: list[Any]) -> list[dict[str, Any]]:
+    """The figures of every judgement; ValueError where one is none."""
+    names = {"accuracy", "macro_f1", "log_loss"}
+    found = []
+    for each in epochs:
+        if not (isinstance(each, dict) and each.keys() == {"epoch", "step", "figures"}):
+            raise ValueError("its history is not as hf_resnet writes it")
+        figures = each["figures"]
+        if not (isinstance(figures, dict) and names <= figures.keys()):
+            raise ValueError("its history lacks figures")
+        found.append(figures)
+    return found
 
 
 def _worth(figures: Figures, metric: str) -> tuple[float, float]:

@@ -4,6 +4,7 @@ Within `Stopping` a first signal is only noted; the loop asks between steps, sav
 Ctrl-C ends at once, as ever: the last checkpoint is whole.
 """
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
@@ -41,6 +42,8 @@ class Stopping:
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self._noted and number == signal.SIGINT:
             raise KeyboardInterrupt
+        if self._accelerator.is_main_process and not self._noted:
+            os.write(2, b"\nfinishing this step and saving; Ctrl-C again ends at once\n")
         self._noted = True
 
     def asked(self) -> bool:

@@ -10,19 +10,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from hf_resnet.data import Row
-from hf_resnet.errors import ConfigError
-from hf_resnet.training.examples import Examples, Examples_B, in_worker
+from hf_resnet.errors import ConfigError, DataError
+from hf_resnet.training.examples import Example, Examples, Examples_B, in_worker, together
 from hf_resnet.training.order import Order
 
 BUFFER = 512
 
 
 @dataclass(frozen=True, eq=False)
-class Passing(IterableDataset[tuple[Tensor, int]]):
+class Passing(IterableDataset[Example]):
     """One process's pictures from step `done` on, (pixels_HWC, label), without end."""
 
     examples: Examples
@@ -40,14 +39,20 @@ class Passing(IterableDataset[tuple[Tensor, int]]):
         if self.order.batch % self.processes:
             self.order.of_process(0, self.process, self.processes)  # says so
 
-    def __iter__(self) -> Iterator[tuple[Tensor, int]]:
+    def __iter__(self) -> Iterator[Example]:
         epoch, before = divmod(self.done, self.order.steps_an_epoch)
         skipped = before * self.order.batch // self.processes
         while True:
             for number, (row, label) in enumerate(self._epoch(epoch)):
                 if number >= skipped:
-                    yield self.examples.changed(row, epoch), label
+                    yield self._example(row, label, epoch)
             epoch, skipped = epoch + 1, 0
+
+    def _example(self, row: Row, label: int, epoch: int) -> Example:
+        try:
+            return self.examples.changed(row, epoch), label
+        except DataError as exc:
+            return exc
 
     def _epoch(self, epoch: int) -> Iterator[tuple[Row, int]]:
         """As many as an epoch's steps need: all of this process's, then the first of them again."""
@@ -94,11 +99,16 @@ def _taken(buffer: list[tuple[Row, int]], chance: np.random.Generator) -> tuple[
 
 def streamed(passing: Passing, *, batch: int, workers: int) -> Iterator[Examples_B]:
     """Batches without end; one worker process reads the stream, since it is one stream."""
-    yield from DataLoader(
+    ready = DataLoader(
         passing,
+        collate_fn=together,
         batch_size=batch,
         num_workers=min(workers, 1),
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=in_worker,
         generator=torch.Generator(),
     )
+    for each in ready:
+        if isinstance(each, DataError):
+            raise each
+        yield each

@@ -1,0 +1,1 @@
+"""The page people use: a classifier behind a Gradio page. Importing this room imports no gradio."""

@@ -1,0 +1,167 @@
+"""What the page asks of a classifier: answers, where it looked, many pictures, and their CSV.
+
+Knows nothing of gradio, of languages or of where an uploaded file came from. Every path it is handed
+is read through `images` with the limits here. The network has one user at a time: explaining hangs
+hooks into it, and a prediction that ran meanwhile would be caught by them.
+"""
+
+import csv
+import io
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from hf_resnet.app.batching import Batcher, Compute
+from hf_resnet.classifier import Classifier, Prediction
+from hf_resnet.config import ComputeConfig
+from hf_resnet.engine import Engine
+from hf_resnet.errors import PictureError
+from hf_resnet.explain import gradcam
+from hf_resnet.explain.maps import heat_over
+from hf_resnet.images import Limits, open_picture
+
+LIMITS = Limits(max_bytes=20 * 2**20, max_pixels=64_000_000)
+"""Every phone's pictures, but not what would let a few strangers fill the memory."""
+
+DECODED_AT_ONCE = 2
+MOST_FILES = 100
+TOP = 5
+Borrow = Callable[[Callable[..., object]], Callable[..., object]]
+
+
+@dataclass(frozen=True)
+class Look:
+    """The likeliest classes of one picture, likeliest first."""
+
+    answers: tuple[Prediction, ...]
+    unsure: bool = False
+    """Whether the first is below the threshold that is stored with the model."""
+
+
+@dataclass(frozen=True, eq=False)
+class Where:
+    """What the network saw, and where in it it found what speaks for its answer."""
+
+    seen: Image.Image
+    over: Image.Image
+    label: str
+    before: float
+    covered: float
+    """The probability that is left when the hottest fifth is covered."""
+
+    found: bool
+    """False where nothing in the picture speaks for the answer."""
+
+
+@dataclass(frozen=True)
+class FileAnswer:
+    """One of many files: an answer, or the reason why there is none."""
+
+    name: str
+    look: Look | None = None
+    problem: str | None = None
+
+
+def itself(function: Callable[..., object]) -> Callable[..., object]:
+    """The function as it is: what stands for `spaces.GPU` where no graphics card is borrowed."""
+    return function
+
+
+class Desk:
+    """A classifier that many people ask at once.
+
+    borrow wraps what uses the network, for places that lend a graphics card for the time of a call.
+    Computed in fp32, so that an answer and its explanation give the same figures.
+    """
+
+    def __init__(self, classifier: Classifier, *, borrow: Borrow = itself) -> None:
+        self.classifier = classifier
+        self.threshold = threshold(classifier)
+        self._engine = Engine(classifier.network, ComputeConfig(precision="fp32"))
+        compute: Compute = borrow(self._engine.probabilities)  # type: ignore[assignment]
+        self._ask = Batcher(compute)
+        self._explain = borrow(self._explained)
+        self._decoding = threading.Semaphore(DECODED_AT_ONCE)
+
+    def warm_up(self) -> None:
+        """Compute once, so that the first person does not wait for what is made on first use."""
+        self._ask(self.classifier.preprocess(Image.new("RGB", (64, 64), "grey")))
+
+    def open(self, path: str | Path) -> Image.Image:
+        """The picture in a file; few at once, since each may take hundreds of megabytes."""
+        with self._decoding:
+            return open_picture(path, limits=LIMITS)
+
+    def look(self, path: str | Path, *, top: int = TOP) -> Look:
+        """What the picture in a file is: its `top` likeliest classes, one at least."""
+        with self._decoding:
+            pixels_CHW = self.classifier.preprocess(open_picture(path, limits=LIMITS))
+        answers = tuple(self.classifier.likeliest(self._ask(pixels_CHW), top))
+        unsure = self.threshold is not None and answers[0].probability < self.threshold
+        return Look(answers, unsure)
+
+    def where(self, path: str | Path) -> Where:
+        """Where it looked for its answer."""
+        picture = self.open(path)
+        with self._ask.turn:
+            found = self._explain(picture)
+        assert isinstance(found, Where)  # noqa: S101  borrow keeps what a function gives
+        return found
+
+    def _explained(self, picture: Image.Image) -> Where:
+        self.classifier.network.to(self._engine.device)
+        found = gradcam.explain(self.classifier, picture)
+        heat = found.heats[0]
+        return Where(
+            seen=found.seen,
+            over=heat_over(found.seen, heat.heat_HW),
+            label=self.classifier.labels.names[heat.class_index],
+            before=heat.before,
+            covered=heat.covered,
+            found=bool(heat.heat_HW.any()),
+        )
+
+    def look_at_all(self, files: Sequence[tuple[str, str]]) -> list[FileAnswer]:
+        """An answer for each (name, path), in order; a file that is no picture stops none."""
+        with ThreadPoolExecutor(8) as pool:
+            return list(pool.map(lambda file: self._file_answer(*file), files))
+
+    def _file_answer(self, name: str, path: str) -> FileAnswer:
+        try:
+            return FileAnswer(name, self.look(path, top=3))
+        except PictureError as exc:
+            return FileAnswer(name, problem=str(exc))
+
+
+def threshold(classifier: Classifier) -> float | None:
+    """The probability below which the model had better not answer, where one was measured."""
+    stored = classifier.facts.results.get("abstain_below")
+    is_share = isinstance(stored, float) and bool(np.isfinite(stored)) and 0 < stored < 1
+    return stored if is_share else None
+
+
+def as_csv(rows: Sequence[FileAnswer]) -> str:
+    """A table with the three likeliest classes of each file."""
+    out = io.StringIO()
+    table = csv.writer(out)
+    table.writerow(
+        ["file", *(f"{what}_{n}" for n in (1, 2, 3) for what in ("label", "probability"))]
+    )
+    table_rows = [(row, row.look.answers if row.look else ()) for row in rows]
+    for row, answers in table_rows:
+        cells = [
+            text for each in answers for text in (_cell(each.label), f"{each.probability:.4f}")
+        ]
+        problem = [_cell(f"not used: {row.problem}")] if row.problem else []
+        table.writerow([_cell(row.name), *cells, *problem])
+    return out.getvalue()
+
+
+def _cell(text: str) -> str:
+    """The text so that no table program takes it for a formula: a file may be called =CMD()."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -1,0 +1,188 @@
+"""What of a model folder is pushed, byte for byte.
+
+Only files that a model folder of ours is made of: what else lies there may be private. For the same
+reason the sheet of right and wrong answers stays at home, since it is made of a person's pictures. The
+surprise: files that name places on this machine are not pushed as they lie there; places become
+relative, so that no name of a person or a customer goes out with a path.
+"""
+
+import fnmatch
+import hashlib
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+import yaml
+
+from hf_resnet.errors import ModelError
+from hf_resnet.jsonfile import read_object
+
+CARD_FILE = "README.md"
+FACTS_FILE = "hf_resnet.json"
+RECIPE_FILE = "recipe.yaml"
+SPLITS_FILE = "splits.json"
+PUSHED = (
+    "config.json",
+    "model.safetensors",
+    "model-*.safetensors",
+    "model.safetensors.index.json",
+    "preprocessor_config.json",
+    FACTS_FILE,
+    "feature_mean.safetensors",
+    RECIPE_FILE,
+    SPLITS_FILE,
+    "*.onnx",
+    "report/*.json",
+    "report/*.jsonl",
+    "report/*.html",
+    "report/*.png",
+)
+AT_HOME = ("report/contact_sheet.png", "*/.*", ".*")
+_NAMES = {"classes", "label", "predicted", "truth", "answer", "names", "label_names"}
+_NAMES |= {"id2label", "label2id", "keep", "drop", "rename", "merge", "add"}
+"""Keys behind which stand names of classes, which are no places whatever they look like."""
+_PLACE = re.compile(
+    r"""(?<![\w:/.~])(?:~|[A-Za-z]:)?[/\\](?:[^\s'",;:/\\]+[/\\])+([^\s'",;:/\\]+)"""
+)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One file as it is to be in the repository."""
+
+    source: Path | bytes
+    size: int
+    sha256: str
+    blob: str
+    """The id that git gives it, by which the Hub lists small files."""
+
+    def is_listed_as(self, listed: Any) -> bool:
+        """Whether the Hub's listing (a RepoFile) is of these bytes."""
+        if listed.lfs is not None:
+            return bool(listed.lfs.sha256 == self.sha256 and listed.lfs.size == self.size)
+        return bool(listed.blob_id == self.blob)
+
+
+def contents(folder: Path) -> dict[str, Item]:
+    """The files to push, by their path in the repository; all but the card."""
+    places = _places(folder)
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and is_pushed(name):
+            found[name] = item(_cleaned(path, places))
+    for needed in ("config.json", FACTS_FILE):
+        if needed not in found:
+            raise ModelError(
+                f"{folder} holds no {needed}, so it is no model folder of hf_resnet's; give the "
+                "folder that finetune or relabel wrote"
+            )
+    return found
+
+
+def left_at_home(folder: Path) -> list[str]:
+    """What lies in the folder and is not pushed."""
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    return sorted(name for name in names if not is_pushed(name) and name != CARD_FILE)
+
+
+def is_pushed(name: str) -> bool:
+    """Whether a file of this name belongs to a model that we push."""
+    at_home = any(fnmatch.fnmatchcase(name, each) for each in AT_HOME)
+    return not at_home and any(
+        fnmatch.fnmatchcase(name, each) and name.count("/") == each.count("/") for each in PUSHED
+    )
+
+
+def item(source: Path | bytes) -> Item:
+    """The file with its size and hashes."""
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    sha256 = hashlib.sha256()
+    blob = hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            sha256.update(chunk)
+            blob.update(chunk)
+    return Item(source, size, sha256.hexdigest(), blob.hexdigest())
+
+
+def text_of(items: Mapping[str, Item], name: str) -> str:
+    """The text of one of the files; '' where it is not among them."""
+    source = items[name].source if name in items else b""
+    return (source if isinstance(source, bytes) else source.read_bytes()).decode()
+
+
+def _places(folder: Path) -> list[Path]:
+    """The folders that the recipe names, the longest first; a file in one is told from there."""
+    path = folder / RECIPE_FILE
+    recipe = _yaml(path) if path.is_file() else {}
+    named = [value for key, value in recipe.items() if isinstance(value, str) and key not in _NAMES]
+    found = {Path(each).expanduser() for each in named if _is_absolute(each)}
+    found |= {place.parent for place in found if place.suffix in (".csv", ".jsonl", ".parquet")}
+    return sorted(found, key=lambda each: -len(each.parts))
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    text = path.read_text(encoding="utf-8")
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise ModelError(f"{path} holds aliases (*), which are not read; write it out")
+        found = yaml.safe_load(text)
+    except yaml.YAMLError as exc:
+        raise ModelError(f"{path} is not YAML: {' '.join(str(exc).split())}; restore it") from exc
+    if not isinstance(found, dict):
+        raise ModelError(f"{path} is no list of `name: value` lines; restore it")
+    return found
+
+
+def _cleaned(path: Path, places: Sequence[Path]) -> Path | bytes:
+    """The file; or where it names places, its content without them."""
+    found: Any
+    if path.suffix == ".json":
+        found = read_object(path)
+        clean = without_places(found, places)
+        text = json.dumps(clean, indent=2, ensure_ascii=False) + "\n"
+    elif path.suffix == ".jsonl":
+        found = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        clean = without_places(found, places)
+        text = "".join(json.dumps(each) + "\n" for each in clean)
+    elif path.name == RECIPE_FILE:
+        found = _yaml(path)
+        clean = without_places(found, places)
+        text = yaml.safe_dump(clean, sort_keys=False, allow_unicode=True)
+    elif path.suffix == ".html":
+        found = path.read_text(encoding="utf-8")
+        text = clean = without_places(found, places)
+    else:
+        return path
+    return path.read_bytes() if clean == found else text.encode()
+
+
+def without_places(value: Any, places: Sequence[Path]) -> Any:
+    """The value with every place on this machine in its texts made relative."""
+    if isinstance(value, dict):
+        return {
+            key: each if key in _NAMES else without_places(each, places)
+            for key, each in value.items()
+        }
+    if isinstance(value, list):
+        return [without_places(each, places) for each in value]
+    return _relative(value, places) if isinstance(value, str) else value
+
+
+def _relative(text: str, places: Sequence[Path]) -> str:
+    for place in places:
+        if text == str(place):
+            return place.name
+        text = text.replace(f"{place}/", f"{place.name}/")
+    if _is_absolute(text) and "\n" not in text:
+        return PureWindowsPath(text).name
+    return _PLACE.sub(r"\1", text)
+
+
+def _is_absolute(text: str) -> bool:
+    return text.startswith(("/", "~")) or PureWindowsPath(text).is_absolute()

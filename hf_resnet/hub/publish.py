@@ -1,0 +1,310 @@
+"""A model folder put on the Hub: one commit, never half of one, never twice.
+
+Before every try it looks at what is there. Where the repository holds our files already, the work is
+done, whoever did it: so an answer that was lost, a process that was killed and a push that is given
+again all come to the same. And every commit names the commit it stands on, so that one which arrives
+late, after we gave it up, is refused (412) instead of being a second one.
+
+The surprise: Xet, the Hub's newer way of taking large files, is off here. With it a push of many
+files is several commits, and a reader can meet half a model. And nothing says that what the Hub keeps
+is what was sent, so the listing is compared with our own hashes, and wrong files are sent once more.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants
+
+from hf_resnet.errors import ConfigError, HubError, counted, listed
+from hf_resnet.hub import contents, pending, repository
+from hf_resnet.hub.card import card
+from hf_resnet.hub.compare import Comparison, Model, compared
+from hf_resnet.hub.contents import CARD_FILE, FACTS_FILE, SPLITS_FILE, Item
+from hf_resnet.hub.pending import Wanted
+from hf_resnet.hub.refusals import (
+    CAUGHT,
+    WAITS,
+    passes,
+    patiently,
+    pause,
+    status_of,
+    translated,
+)
+
+Tell = Callable[[str], None]
+REPAIRS = 2
+MOST_TRIES = 12
+"""Of one commit; where many push at once, each try that another one wins is one."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where the model is now."""
+
+    repo: str
+    revision: str
+    commit: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Push:
+    """One push: what to whom, and by which login."""
+
+    api: HfApi
+    wanted: Wanted
+    items: Mapping[str, Item]
+    """The files; the card is among them once it is settled."""
+
+    own_card: str
+    """The README.md of the model folder, '' where it has none."""
+
+    tell: Tell
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How the repository stands against what we want."""
+
+    head: str
+    """The commit that a new one goes on."""
+
+    items: Mapping[str, Item]
+    """Our files, with the card as it is to be there."""
+
+    there: Mapping[str, Any]
+    """The Hub's listing."""
+
+    @property
+    def missing(self) -> list[str]:
+        """Files of ours that are not there, or are otherwise."""
+        return _not_in(self.there, self.items)
+
+    @property
+    def stale(self) -> list[str]:
+        """Files of an earlier model that this one does not have."""
+        return [name for name in self.there if contents.is_pushed(name) and name not in self.items]
+
+    @property
+    def is_done(self) -> bool:
+        return not self.missing and not self.stale
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A commit that holds our files, if the Hub kept them as they were sent."""
+
+    commit: str
+    revision: str
+    items: Mapping[str, Item]
+
+
+def publish(folder: Path, wanted: Wanted, tell: Tell, *, token: str | None = None) -> Published:
+    """Push the model folder; what cannot be finished is kept beside it for the next time.
+
+    token is a login for this push alone; without one it is the usual login's.
+    """
+    if wanted.create_pr and wanted.tag:
+        raise ConfigError("a pull request cannot have a tag; leave out --tag, or --create_pr")
+    own_card = folder / CARD_FILE
+    text = own_card.read_text(encoding="utf-8", errors="replace") if own_card.is_file() else ""
+    wanted = _going_on(folder, wanted)
+    api = HfApi(token=token, library_name="hf-resnet")
+    push = Push(api, wanted, contents.contents(folder), text, tell)
+    _keep(folder, push)
+    try:
+        with translated(wanted.repo), _one_commit():
+            landed = _pushed(folder, push)
+    except HubError as exc:
+        if exc.__cause__ is None:  # it was we who refused, so there is nothing to finish
+            pending.done(folder)
+        raise
+    pending.done(folder)
+    return landed
+
+
+def _going_on(folder: Path, wanted: Wanted) -> Wanted:
+    """With what an unfinished push to the same place knew."""
+    before = pending.pending(folder)
+    place = (wanted.repo, wanted.revision, wanted.create_pr)
+    if before is None or (before.repo, before.revision, before.create_pr) != place:
+        return wanted
+    return replace(wanted, known_requests=before.known_requests)
+
+
+def _keep(folder: Path, push: Push) -> None:
+    if problem := pending.keep(folder, push.wanted):
+        push.tell(problem)
+
+
+@contextmanager
+def _one_commit() -> Iterator[None]:
+    """Within it large files go the way that makes one commit of all."""
+    before = constants.HF_HUB_DISABLE_XET
+    constants.HF_HUB_DISABLE_XET = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_DISABLE_XET = before
+
+
+def _pushed(folder: Path, push: Push) -> Published:
+    api, wanted = push.api, push.wanted
+    repo = repository.full_name(api, wanted.repo)
+    if wanted.create_pr:
+        if repository.find(api, repo) is None:
+            raise HubError(f"there is no {repo} to ask for a change of; leave out --create_pr")
+        if wanted.known_requests is None:
+            known = tuple(repository.pull_requests(api, repo))
+            wanted = replace(wanted, known_requests=known)
+            _keep(folder, replace(push, wanted=wanted))
+    else:
+        if repository.make_repository(api, repo, private=wanted.private):
+            push.tell(f"made the {'private' if wanted.private else 'public'} repository {repo}")
+        repository.make_branch(api, repo, wanted.revision)
+    push = replace(push, wanted=replace(wanted, repo=repo))
+    _check_tag(push)
+    landed = _landed_and_verified(push)
+    if wanted.tag and repository.tagged(api, repo, wanted.tag) is None:
+        repository.make_tag(api, repo, wanted.tag, landed.commit)
+    place = repository.url(repo, landed.revision)
+    return Published(repo, landed.revision, landed.commit, place)
+
+
+def _check_tag(push: Push) -> None:
+    """Stop before anything is sent where the tag stands for another version."""
+    repo, tag = push.wanted.repo, push.wanted.tag
+    commit = repository.tagged(push.api, repo, tag) if tag else None
+    if commit is not None and not _standing(push, commit).is_done:
+        raise HubError(
+            f"{repo} has the tag {tag} already, for another version; name another --tag, or take "
+            "that one away on the Hub"
+        )
+
+
+def _landed_and_verified(push: Push) -> Landed:
+    repo = push.wanted.repo
+    landed = _landed(push)
+    for _ in range(REPAIRS):
+        wrong = _not_in(repository.files(push.api, repo, landed.commit), landed.items)
+        if not wrong:
+            return landed
+        push.tell(f"the Hub keeps other bytes than were sent of {listed(wrong)}; sending again")
+        there = replace(push.wanted, create_pr=False, revision=landed.revision)
+        landed = _landed(replace(push, wanted=there, items=landed.items))
+    wrong = _not_in(repository.files(push.api, repo, landed.commit), landed.items)
+    if wrong:
+        raise HubError(
+            f"the Hub keeps other bytes than were sent of {listed(wrong)}, each time; do not use "
+            f"{repo} at {landed.commit[:7]}, and push again later"
+        )
+    return landed
+
+
+def _landed(push: Push) -> Landed:
+    """Commit our files, unless they are there; look again after everything that went wrong."""
+    wanted = push.wanted
+    for attempt in range(MOST_TRIES):
+        standing = _standing(push, wanted.revision)
+        if standing.is_done:
+            return Landed(standing.head, wanted.revision, standing.items)
+        if request := _request_that_holds(push, standing):
+            return request
+        _refuse_worse(push, standing)
+        try:
+            return _commit(push, standing)
+        except CAUGHT as exc:
+            busy = status_of(exc) == 412
+            if attempt + 1 == MOST_TRIES or not (busy or passes(exc)):
+                raise
+            if attempt >= len(WAITS) and not busy:
+                return _landed_after_all(push, exc)
+            pause(exc, WAITS[min(attempt, len(WAITS) - 1)])
+    raise AssertionError("the last try returns or raises")
+
+
+def _landed_after_all(push: Push, failed: Exception) -> Landed:
+    """The last look, after which no other try follows."""
+    standing = _standing(push, push.wanted.revision)
+    if standing.is_done:
+        return Landed(standing.head, push.wanted.revision, standing.items)
+    if request := _request_that_holds(push, standing):
+        return request
+    raise failed
+
+
+def _commit(push: Push, standing: Standing) -> Landed:
+    wanted = push.wanted
+    new = [CommitOperationAdd(name, standing.items[name].source) for name in standing.missing]
+    old = [CommitOperationDelete(name, is_folder=False) for name in standing.stale]
+    made = push.api.create_commit(
+        wanted.repo,
+        [*new, *old],
+        commit_message=f"Model of {counted(len(standing.items), 'file')} from hf-resnet",
+        revision=wanted.revision,
+        create_pr=wanted.create_pr,
+        parent_commit=standing.head,
+    )
+    return Landed(made.oid, made.pr_revision or wanted.revision, standing.items)
+
+
+def _standing(push: Push, revision: str) -> Standing:
+    """Compare what is at the revision with what we want there."""
+    api, repo = push.api, push.wanted.repo
+    head = repository.head(api, repo, revision)
+    there = repository.files(api, repo, head)
+    items = dict(push.items)
+    if CARD_FILE not in items:
+        theirs = _read(push, head, CARD_FILE) if CARD_FILE in there else ""
+        text = card(push.items, repo, (push.own_card, theirs), license=push.wanted.license)
+        items[CARD_FILE] = contents.item(text.encode())
+    return Standing(head, items, there)
+
+
+def _not_in(there: Mapping[str, Any], items: Mapping[str, Item]) -> list[str]:
+    return [
+        name
+        for name, each in items.items()
+        if name not in there or not each.is_listed_as(there[name])
+    ]
+
+
+def _read(push: Push, commit: str, name: str) -> str:
+    path = patiently(lambda: push.api.hf_hub_download(push.wanted.repo, name, revision=commit))
+    return Path(path).read_text(encoding="utf-8", errors="replace")
+
+
+def _refuse_worse(push: Push, standing: Standing) -> None:
+    found = _compared(push, standing)
+    if found is None:
+        return
+    if found.is_worse and not push.wanted.force:
+        raise HubError(
+            f"this model is worse than the one at {push.wanted.repo}: {found}; push it all the same "
+            "with --force"
+        )
+    push.tell(f"compared with {push.wanted.repo}: {found}")
+
+
+def _compared(push: Push, standing: Standing) -> Comparison | None:
+    """The two models on the same test pictures, where both tell of such."""
+    names = (FACTS_FILE, SPLITS_FILE)
+    if any(name not in standing.there for name in names) or FACTS_FILE not in standing.missing:
+        return None
+    theirs = Model.of(*(_read(push, standing.head, name) for name in names))
+    return compared(Model.of(*(contents.text_of(push.items, name) for name in names)), theirs)
+
+
+def _request_that_holds(push: Push, standing: Standing) -> Landed | None:
+    """Our pull request, where it was made and the answer lost."""
+    api, wanted = push.api, push.wanted
+    if not wanted.create_pr:
+        return None
+    for revision, commit in repository.pull_requests(api, wanted.repo).items():
+        is_new = revision not in (wanted.known_requests or ())
+        if is_new and not _not_in(repository.files(api, wanted.repo, commit), standing.items):
+            return Landed(commit, revision, standing.items)
+    return None

@@ -1,0 +1,151 @@
+"""What of a model folder is pushed, and when it is held to be worse than another."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hf_resnet.cli import parse
+from hf_resnet.config import FinetuneConfig, as_dict
+from hf_resnet.errors import ConfigError, ModelError
+from hf_resnet.hub.compare import Model, compared
+from hf_resnet.hub.contents import contents, is_pushed, item, without_places
+from hf_resnet.hub.pending import Wanted, keep, marker_of, pending
+from tests.test_cli import NEEDED
+
+
+@pytest.mark.parametrize(
+    ("name", "pushed"),
+    [
+        ("model.safetensors", True),
+        ("model-00001-of-00002.safetensors", True),
+        ("report/confusion.png", True),
+        ("model.onnx", True),
+        ("training_args.bin", False),
+        ("weights.pkl", False),
+        ("notes.txt", False),
+        ("deeper/config.json", False),
+        (".cache/config.json", False),
+        ("report/.metrics.json.part", False),
+        ("report/contact_sheet.png", False),
+    ],
+)
+def test_only_what_a_model_is_made_of_is_pushed(name, pushed):
+    assert is_pushed(name) is pushed
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("/data/jo/pets", "pets"),
+        ("/data/jo/pets/cat/1.jpg", "pets/cat/1.jpg"),
+        ("/elsewhere/jo/2.jpg", "2.jpg"),
+        ("~/pictures/3.jpg", "3.jpg"),
+        ("C:\\Users\\Jo\\4.jpg", "4.jpg"),
+        ("cannot read /home/jo/5.jpg: no such file", "cannot read 5.jpg: no such file"),
+        ("3 of 4 and/or 5", "3 of 4 and/or 5"),
+        ("me/flowers@v2", "me/flowers@v2"),
+        ("https://huggingface.co/me/flowers", "https://huggingface.co/me/flowers"),
+        ("sample:digits test row 3", "sample:digits test row 3"),
+    ],
+)
+def test_places_become_relative_and_all_else_stays(text, clean):
+    places = [Path("/data/jo/pets")]
+    assert without_places({"a": [text]}, places) == {"a": [clean]}
+
+
+def test_names_of_classes_are_no_places():
+    facts = {
+        "label_names": ["/etc/passwd"],
+        "id2label": {"0": "~/x"},
+        "classes": [{"name": "/a/b"}],
+    }
+    assert without_places(facts, []) == facts
+
+
+def test_an_item_has_the_hashes_of_git_and_of_large_files(tmp_path):
+    (tmp_path / "a").write_bytes(b"hello\n")
+    for found in (item(b"hello\n"), item(tmp_path / "a")):
+        assert found.blob == "ce013625030ba8dba906f756967f9e9ca394464a"  # git hash-object
+        assert found.sha256.startswith("5891b5b522d5df08")
+        assert found.size == 6
+
+
+def test_a_recipe_that_is_none_is_one_line_that_says_what_to_do(tmp_path):
+    for content in ("a: [", "- a", "a: &x [1]\nb: *x"):
+        (tmp_path / "recipe.yaml").write_text(content)
+        with pytest.raises(
+            ModelError, match=r"recipe\.yaml (is not YAML|is no list|holds aliases)"
+        ):
+            contents(tmp_path)
+
+
+def told(wrong, n=100, pictures="abc", listed=None):
+    figures = {"accuracy": {"value": 1 - len(wrong) / n, "n": n}}
+    answers = [{"file": str(each)} for each in (wrong if listed is None else listed)]
+    results = {"split": "test", "figures": figures, "wrong_answers": answers}
+    return Model({"results": results}, {"test": list(pictures)})
+
+
+def test_the_paired_test_sees_what_the_test_of_two_shares_cannot():
+    """Eight more wrong of a hundred: nothing where the others differ too, plain where none does."""
+    paired = compared(told(range(18)), told(range(10)))
+    assert paired.test == "paired test"
+    assert paired.chance == pytest.approx(1 / 256)  # eight coins that all fall the same way
+    assert paired.is_worse
+    shares = compared(told(range(18), listed=[]), told(range(10)))
+    assert shares.test == "test of two shares"
+    assert shares.chance == pytest.approx(0.0514, abs=1e-3)
+    assert not shares.is_worse
+
+
+def test_a_better_or_equal_model_is_never_worse():
+    assert not compared(told(range(10)), told(range(18))).is_worse
+    assert not compared(told(range(10)), told(range(10))).is_worse
+    assert not compared(told([], listed=[1]), told([], listed=[1])).is_worse
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        told(range(5), pictures="abd"),
+        told(range(5), n=101),
+        Model({}, {}),
+        Model({"results": []}, {"test": []}),
+        Model({"results": {"split": "test", "figures": {"accuracy": {"n": "x"}}}}, {"test": []}),
+        Model.of("[1]", "no JSON"),
+        Model.of("[" * 100_000, ""),
+    ],
+)
+def test_what_cannot_be_compared_is_not(theirs):
+    assert compared(told(range(50)), theirs) is None
+
+
+def test_the_marker_of_a_push_holds_what_was_wanted(tmp_path):
+    wanted = Wanted("me/x", True, True, "next", None, "mit", True, ("refs/pr/1",))
+    assert keep(tmp_path, wanted) is None
+    assert pending(tmp_path) == wanted
+    marker_of(tmp_path).write_text(json.dumps({"repo": 3}))
+    with pytest.raises(ConfigError, match="is not as push writes it; delete it"):
+        pending(tmp_path)
+
+
+def test_a_token_is_in_no_recipe_and_in_no_text_of_a_config():
+    words = [*NEEDED["finetune"], "--push_to_hub", "--hub_token", "hf_secret"]
+    config: FinetuneConfig = parse("finetune", words)
+    assert config.hub.hub_token == "hf_secret"  # noqa: S105
+    assert as_dict(config)["hub_token"] is None
+    assert "hf_secret" not in repr(config) + str(as_dict(config))
+
+
+@pytest.mark.parametrize("flags", [["--hub_model_id", "me/x"], ["--hub_private_repo"]])
+def test_how_to_push_without_pushing_is_refused(flags):
+    with pytest.raises(ConfigError, match="nothing is pushed; add --push_to_hub"):
+        parse("finetune", [*NEEDED["finetune"], *flags])
+
+
+def test_pending_stands_alone_and_a_pull_request_has_no_tag():
+    with pytest.raises(ConfigError, match="--pending stands alone"):
+        parse("push", ["m", "--pending", "--tag", "v1"])
+    with pytest.raises(ConfigError, match="a pull request cannot have a tag"):
+        parse("push", ["m", "--create_pr", "--tag", "v1"])
