@@ -11,7 +11,8 @@ THEIRS = shlex.split("""--model_name_or_path google/vit-base-patch16-224-in21k -
 --per_device_eval_batch_size 8 --logging_strategy steps --logging_steps 10 --eval_strategy epoch
 --save_strategy epoch --load_best_model_at_end True --save_total_limit 3 --seed 1337
 --ignore_mismatched_sizes --max_steps 100 --warmup_steps=7 --optim adamw_torch --fp16
---gradient_accumulation_steps 2 --weight_decay 0.1 --lr_scheduler_type linear --bf16=True""")
+--gradient_accumulation_steps 2 --weight_decay 0.1 --lr_scheduler_type linear --bf16=True
+--push_to_hub --push_to_hub_model_id me/beans""")
 
 
 def test_a_command_of_the_examples_parses_and_keeps_its_meaning():
@@ -26,6 +27,7 @@ def test_a_command_of_the_examples_parses_and_keeps_its_meaning():
     assert (train.optim, train.lr_scheduler_type, train.weight_decay) == ("adamw", "linear", 0.1)
     assert (train.per_device_train_batch_size, train.gradient_accumulation_steps) == (8, 2)
     assert config.compute.per_device_eval_batch_size == 8
+    assert (config.hub.push_to_hub, config.hub.hub_model_id) == (True, "me/beans")
 
 
 def test_each_flag_that_is_changed_or_passed_over_gets_one_line():

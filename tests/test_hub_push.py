@@ -500,3 +500,20 @@ def test_a_hub_that_does_not_answer_is_told(push, model):
 def test_a_folder_that_is_no_model_is_told(push, tmp_path):
     assert "holds no config.json" in error_of(push(tmp_path))
     assert "no model folder at" in error_of(push(tmp_path / "nowhere"))
+
+
+@pytest.mark.slow
+def test_finetune_pushes_what_it_saved_and_the_token_is_in_no_file(session, hub, tmp_path):
+    pictures = colourful(tmp_path / "pictures", {"blue": 8, "green": 10, "red": 9})
+    code = f"{QUICKLY}raise SystemExit(main(sys.argv[1:]))"
+    done = session(
+        code,
+        *("finetune", "--model_name_or_path", "scratch:resnet20-cifar", "--method", "head"),
+        *("--train_dir", str(pictures), "--output_dir", str(tmp_path / "taught")),
+        *("--push_to_hub", "--hub_model_id", "me/colours"),
+        HF_RESNET_CACHE=str(tmp_path / "cache"),
+    )
+    assert "me/colours" in succeeded(done)
+    assert pushes(hub, "me/colours") == 1
+    for path in (tmp_path / "taught").rglob("*"):
+        assert not path.is_file() or WRITER.encode() not in path.read_bytes()

@@ -11,6 +11,7 @@ OTHER_NAME = {
     "max_steps": "max_train_steps",
     "warmup_steps": "num_warmup_steps",
     "save_steps": "checkpointing_steps",
+    "push_to_hub_model_id": "hub_model_id",
 }
 OPTIMISERS = ("adamw_torch", "adamw_torch_fused", "adamw_hf")
 

@@ -96,6 +96,11 @@ def loaded(
         # its own generator: the order is given, and torch's global random numbers stay untouched
         generator=torch.Generator(),
     )
+    yield from delivered(ready)
+
+
+def delivered(ready: "DataLoader[Example]") -> Iterator[Examples_B]:
+    """The batches; what went wrong with a picture is raised here, and not in the worker."""
     for batch in ready:
         if isinstance(batch, DataError):
             raise batch

@@ -14,7 +14,14 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from hf_resnet.data import Row
 from hf_resnet.errors import ConfigError, DataError
-from hf_resnet.training.examples import Example, Examples, Examples_B, in_worker, together
+from hf_resnet.training.examples import (
+    Example,
+    Examples,
+    Examples_B,
+    delivered,
+    in_worker,
+    together,
+)
 from hf_resnet.training.order import Order
 
 BUFFER = 512
@@ -108,7 +115,4 @@ def streamed(passing: Passing, *, batch: int, workers: int) -> Iterator[Examples
         worker_init_fn=in_worker,
         generator=torch.Generator(),
     )
-    for each in ready:
-        if isinstance(each, DataError):
-            raise each
-        yield each
+    yield from delivered(ready)
