@@ -74,7 +74,16 @@ def losses(folder: Path) -> list[float]:
 
 def test_two_processes_have_the_losses_of_one_at_the_same_pictures_a_step(tmp_path, pictures):
     one = finetune(tmp_path, pictures, "one", "--per_device_train_batch_size", "8")
-    two = finetune(tmp_path, pictures, "two", "--per_device_train_batch_size", "4", launch=TWO)
+    two = finetune(
+        tmp_path,
+        pictures,
+        "two",
+        "--per_device_train_batch_size",
+        "4",
+        "--memory_budget",
+        "8GB",
+        launch=TWO,
+    )
     ended(one), ended(two)
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-3)
     counted = [

@@ -21,6 +21,7 @@ import yaml
 from hf_resnet.errors import ModelError
 from hf_resnet.jsonfile import read_object
 
+# named here as well: the rooms that write these files import torch, which a push does without
 CARD_FILE = "README.md"
 FACTS_FILE = "hf_resnet.json"
 RECIPE_FILE = "recipe.yaml"

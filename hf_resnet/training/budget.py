@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 from rich.table import Table
 
 from hf_resnet.classifier import Classifier
@@ -29,7 +30,7 @@ def planned(
     budget = None if asked is None else bytes_of(asked)
     setup = _setup(choice, classifier, compute, accelerator)
     if budget is not None:
-        setup = fit(classifier.network, setup, budget)
+        setup = _agreed(fit(classifier.network, setup, budget))
     config = replace(
         choice.config,
         per_device_train_batch_size=setup.batch,
@@ -42,6 +43,13 @@ def planned(
         replace(compute, per_device_eval_batch_size=setup.eval_batch),
         table(rows, setup, budget=budget),
     )
+
+
+def _agreed(setup: Setup) -> Setup:
+    """What the main process found: each is measured for itself, and all have to learn alike."""
+    found = [setup]
+    broadcast_object_list(found)
+    return found[0]
 
 
 def _setup(
