@@ -1,5 +1,7 @@
 """hf-resnet finetune with a network that learns, from the command line to the model folder."""
 
+import contextlib
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -202,3 +204,36 @@ def test_the_training_folder_may_lie_on_another_disk(finetune, tmp_path):
     (tmp_path / "model.training").symlink_to(tmp_path / "disk")
     assert finetune() == 0
     assert list((tmp_path / "disk").iterdir()) == []
+
+
+def test_a_run_cut_short_while_it_clears_up_keeps_the_log_as_long_as_a_checkpoint(tmp_path):
+    """Else the same command would go on from a checkpoint without the lines before it."""
+    from hf_resnet.commands.unfinished import clear
+
+    class PowerCut(BaseException):
+        pass
+
+    for cut in range(6):
+        folder = tmp_path / f"{cut}.training"
+        for step in (4, 8):
+            (folder / f"step-{step:08}").mkdir(parents=True)
+            (folder / f"step-{step:08}" / "state.json").write_text("{}")
+        for name in ("log.jsonl", "recipe.yaml", "curve.png"):
+            (folder / name).write_text("")
+        removals = itertools.count()
+
+        def cut_short(plain, at=cut, removals=removals):
+            def remove(*given, **named):
+                if next(removals) == at:
+                    raise PowerCut
+                return plain(*given, **named)
+
+            return remove
+
+        with pytest.MonkeyPatch.context() as patched, contextlib.suppress(PowerCut):
+            patched.setattr(shutil, "rmtree", cut_short(shutil.rmtree))
+            patched.setattr(Path, "unlink", cut_short(Path.unlink))
+            clear(folder)
+        left = {path.name for path in folder.glob("*")}
+        assert "log.jsonl" in left or not any(name.startswith("step-") for name in left)
+        assert "step-00000008" in left or "step-00000004" not in left

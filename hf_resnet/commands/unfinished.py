@@ -91,7 +91,8 @@ def clear(folder: Path) -> None:
 
 
 def _empty(folder: Path) -> None:
-    for path in _entries(folder):
+    """Checkpoints go first, the oldest before the newest: while one is there, its log is too."""
+    for path in sorted(_entries(folder), key=lambda each: (not each.is_dir(), each.name)):
         if path.is_dir() and _is_own(path):
             shutil.rmtree(path)
         elif _is_own(path):

@@ -1,0 +1,53 @@
+"""What a run is: one frozen dataclass a command, made of groups that several commands share.
+
+The text under a field is its help. Values come from the defaults here, then a recipe (`--config
+recipe.yaml`), then flags. Only `cli` fills these; everything below it is handed a group and knows
+nothing of flags. Flag names are those of the Hugging Face example scripts wherever one exists there.
+"""
+
+from hf_resnet.config.benchmark import BenchmarkConfig
+from hf_resnet.config.finetune import DemoConfig, FinetuneConfig, Method
+from hf_resnet.config.groups import (
+    ComputeConfig,
+    DataConfig,
+    HeadConfig,
+    ModelConfig,
+    OnBadImage,
+    Precision,
+    PreprocessConfig,
+)
+from hf_resnet.config.hub import HubConfig, PushConfig
+from hf_resnet.config.inside import DegradeConfig, ExplainConfig, LayersConfig
+from hf_resnet.config.limits import bytes_of
+from hf_resnet.config.models import MeasureConfig, PredictConfig, RelabelConfig
+from hf_resnet.config.page import PageLanguage, ServeConfig
+from hf_resnet.config.training import TrainConfig
+from hf_resnet.config.written import as_dict, with_homes
+
+__all__ = [
+    "BenchmarkConfig",
+    "ComputeConfig",
+    "DataConfig",
+    "DegradeConfig",
+    "DemoConfig",
+    "ExplainConfig",
+    "FinetuneConfig",
+    "HeadConfig",
+    "HubConfig",
+    "LayersConfig",
+    "MeasureConfig",
+    "Method",
+    "ModelConfig",
+    "OnBadImage",
+    "PageLanguage",
+    "Precision",
+    "PredictConfig",
+    "PreprocessConfig",
+    "PushConfig",
+    "RelabelConfig",
+    "ServeConfig",
+    "TrainConfig",
+    "as_dict",
+    "bytes_of",
+    "with_homes",
+]

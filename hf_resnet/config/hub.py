@@ -1,0 +1,70 @@
+"""What goes to the Hub: with finetune, and by push."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from hf_resnet.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubConfig:
+    """Whether the finished model goes to the Hub."""
+
+    push_to_hub: bool = False
+    """Put the model on the Hub when it is saved; `hf-resnet push` does the same later."""
+
+    hub_model_id: str | None = None
+    """Where it goes: OWNER/NAME, or NAME for your own (default: the name of the output folder)."""
+
+    hub_token: str | None = field(default=None, repr=False)
+    """A login for this run alone; it is written nowhere. Others of this machine may see it while the
+    run goes on: `hf auth login` or HF_TOKEN are better."""
+
+    hub_private_repo: bool = False
+    """Make the repository one that only you see. What is public there already is refused."""
+
+    def __post_init__(self) -> None:
+        if (self.hub_model_id or self.hub_private_repo) and not self.push_to_hub:
+            name = "--hub_model_id" if self.hub_model_id else "--hub_private_repo"
+            raise ConfigError(f"{name} says how to push, and nothing is pushed; add --push_to_hub")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushConfig:
+    """Put a model folder on the Hub, with its card, as one commit."""
+
+    model: Annotated[str, Positional, arg(metavar="MODEL")]
+    """The model folder that finetune or relabel wrote."""
+
+    hub_model_id: str | None = None
+    """Where it goes: OWNER/NAME, or NAME for your own (default: the name of the folder)."""
+
+    hub_private_repo: bool = False
+    """Make the repository one that only you see. What is public there already is refused."""
+
+    create_pr: bool = False
+    """Ask for the change with a pull request, and change nothing yourself."""
+
+    revision: str = "main"
+    """The branch; made where there is none."""
+
+    tag: str | None = None
+    """A name for this version, such as v1, under which it can be had for ever."""
+
+    license: str | None = None
+    """The licence to name in the card, such as apache-2.0 (default: what the card there says)."""
+
+    force: bool = False
+    """Push a model that measures worse than the one that is there."""
+
+    pending: bool = False
+    """Finish the push that was begun from this folder, as it was asked for then."""
+
+    def __post_init__(self) -> None:
+        if self.create_pr and self.tag:
+            raise ConfigError("a pull request cannot have a tag; leave out --tag, or --create_pr")
+        asked = (self.hub_model_id, self.hub_private_repo, self.create_pr, self.tag, self.force)
+        if self.pending and (any(asked) or self.license or self.revision != "main"):
+            raise ConfigError("--pending stands alone: it goes on with what was asked for before")
