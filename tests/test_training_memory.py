@@ -13,6 +13,7 @@ from hf_resnet.bench.memory import measured
 from hf_resnet.classifier import open_classifier
 from hf_resnet.config import ModelConfig
 from hf_resnet.errors import ConfigError, ModelError
+from hf_resnet.precision import Precision
 from hf_resnet.resnet import Architecture, ResNet
 from hf_resnet.training.memory import Setup, alternatives, fit, in_words, need, step_down, table
 from hf_resnet.training.rehearsal import Pass, bytes_to_answer, bytes_to_learn
@@ -26,8 +27,8 @@ def small() -> Network:
     return Network(ResNet(architecture, 5), source="scratch", head_name="head")
 
 
-def on_cpu(batch: int, size: int = 224, *, bf16: bool = False) -> Pass:
-    return Pass(batch, (size, size), torch.device("cpu"), bf16)
+def on_cpu(batch: int, size: int = 224, *, precision: Precision = "fp32") -> Pass:
+    return Pass(batch, (size, size), torch.device("cpu"), precision)
 
 
 def learned(network: Network, batch: Pass, *, recompute: bool = False, accumulated: bool = False):
@@ -58,8 +59,8 @@ def test_a_small_network_takes_what_one_counts_by_hand():
 
 def test_a_resnet50_keeps_82_mib_of_a_picture_and_42_in_half_the_bits():
     network = open_backbone(ModelConfig(model_name_or_path="scratch:resnet50"))[0].network
-    for bf16, expected in ((False, 82), (True, 42)):
-        few, many = (learned(network, on_cpu(count, bf16=bf16)) for count in (4, 8))
+    for precision, expected in (("fp32", 82), ("bf16", 42)):
+        few, many = (learned(network, on_cpu(count, precision=precision)) for count in (4, 8))
         assert (many - few) / 4 / MIB == pytest.approx(expected, rel=0.05)
     few, many = (learned(network, on_cpu(count), recompute=True) for count in (4, 8))
     assert (many - few) / 4 / MIB < 41
@@ -68,7 +69,7 @@ def test_a_resnet50_keeps_82_mib_of_a_picture_and_42_in_half_the_bits():
 def test_every_family_is_rehearsed_in_every_way(family_folder):
     classifier = open_classifier(str(family_folder))
     network, size = classifier.network, classifier.preprocess.size
-    plain, half = (Pass(4, size, torch.device("cpu"), bf16) for bf16 in (False, True))
+    plain, half = (Pass(4, size, torch.device("cpu"), precision) for precision in ("fp32", "bf16"))
     full = bytes_to_learn(network, plain, trained=4, recompute=False, accumulated=False)
     last = bytes_to_learn(network, plain, trained=1, recompute=False, accumulated=False)
     again = bytes_to_learn(network, half, trained=4, recompute=True, accumulated=True)
@@ -97,7 +98,7 @@ def test_more_of_anything_takes_more():
     plain = need(network, SETUP)
     assert need(network, replace(SETUP, batch=64)).activations > 1.8 * plain.activations
     assert need(network, replace(SETUP, size=(256, 256))).activations > 3 * plain.activations
-    assert need(network, replace(SETUP, bf16=True)).activations < 0.7 * plain.activations
+    assert need(network, replace(SETUP, precision="bf16")).activations < 0.7 * plain.activations
     assert need(network, replace(SETUP, recompute=True)).activations < 0.8 * plain.activations
     assert need(network, replace(SETUP, optim="adamw")).optimiser == 2 * plain.optimiser
     once = sum(each.nbytes for each in [*network.parameters(), *network.buffers()])
@@ -217,8 +218,11 @@ def test_amounts_are_written_as_a_person_does():
 @pytest.mark.parametrize(
     ("model", "setup"),
     [
-        ("packaged:efficientnet-lite0", Setup(batch=16, size=(224, 224), method="full", bf16=True)),
-        ("timm:resnet50", Setup(batch=8, size=(224, 224), method="full", bf16=True)),
+        (
+            "packaged:efficientnet-lite0",
+            Setup(batch=16, size=(224, 224), method="full", precision="bf16"),
+        ),
+        ("timm:resnet50", Setup(batch=8, size=(224, 224), method="full", precision="bf16")),
         ("scratch:resnet18", Setup(batch=32, size=(160, 160), method="last_stage", recompute=True)),
     ],
 )

@@ -72,12 +72,13 @@ Trains = Callable[..., Trained | None]
 
 @pytest.fixture
 def train(started, data, tmp_path) -> Trains:
-    def trained(method="full", *, folder="run", judge=None, said=None, workers=0, **options):
+    def trained(method="full", *, folder="run", judge=None, said=None, **options):
+        workers, precision = options.pop("workers", 0), options.pop("precision", "fp32")
         choice = Choice(method, config(**options), "as asked for", untrained=False)
         setting = Setting(
             folder=tmp_path / folder,
             accelerator=Accelerator(cpu=True),
-            compute=replace(COMPUTE, dataloader_num_workers=workers),
+            compute=replace(COMPUTE, dataloader_num_workers=workers, precision=precision),
             seed=0,
             identity={"rate": options.get("learning_rate", 0.01)},
             judge=judge,
@@ -351,6 +352,28 @@ def test_a_lack_of_memory_makes_the_pieces_smaller_and_says_so(train, tmp_path, 
     assert losses(tmp_path / "a") == pytest.approx(losses(tmp_path / "b"), rel=1e-4)
 
 
+def test_fp16_learns_what_fp32_learns(train, tmp_path):
+    train(folder="a")
+    train(folder="b", precision="fp16")
+    assert losses(tmp_path / "a") == pytest.approx(losses(tmp_path / "b"), rel=0.02)
+    assert losses(tmp_path / "a") != losses(tmp_path / "b")
+
+
+def test_where_fp16_overflows_the_step_is_done_again_with_a_smaller_scale(
+    train, tmp_path, monkeypatch
+):
+    """And a run that goes on takes the scale up where it was, so that no bit differs."""
+    train(folder="a")
+    monkeypatch.setattr("hf_resnet.training.step.FIRST_LOSS_SCALE", 2.0**40)
+    monkeypatch.setattr("hf_resnet.training.loop.FIRST_LOSS_SCALE", 2.0**40)
+    judge, options = stopping_after(2), OPTIONS | {"precision": "fp16"}
+    whole = train(folder="b", judge=stopping_after(99), **options)
+    assert train(folder="c", judge=judge, **options) is None
+    newest = max((tmp_path / "c").glob("step-*")) / "state.json"
+    assert 1 <= json.loads(newest.read_text())["facts"]["loss_scale"] < 2.0**40
+    assert same(train(folder="c", judge=judge, **options), whole)
+
+
 # --- what is kept
 
 
@@ -483,10 +506,17 @@ def test_a_checkpoint_holds_safetensors_and_json_and_no_other_file_is_read(train
     assert {path.suffix for path in newest.iterdir()} == {".json", ".safetensors"}
     state = json.loads((newest / "state.json").read_text())
     state["files"]["custom_checkpoint_0.pkl"] = "0" * 32
-    (newest / "state.json").write_text(json.dumps(state))
+    write_state(newest, state)
     said: list[str] = []
     train(said=said, **OPTIONS)
     assert any("custom_checkpoint_0.pkl" in text for text in said)
+
+
+def write_state(place: Path, state: dict) -> None:
+    """As somebody would who knows how its hash is made."""
+    state.pop("hash", None)
+    digest = hashlib.blake2b(json.dumps(state).encode(), digest_size=16).hexdigest()
+    (place / "state.json").write_text(json.dumps(state | {"hash": digest}))
 
 
 def tampered(place: Path, change) -> None:
@@ -499,7 +529,7 @@ def tampered(place: Path, change) -> None:
         state["files"][name] = hashlib.blake2b(
             (place / name).read_bytes(), digest_size=16
         ).hexdigest()
-    (place / "state.json").write_text(json.dumps(state))
+    write_state(place, state)
 
 
 def setting_of(*names: str, value):
@@ -530,6 +560,7 @@ WEIGHTS, OPTIMISER = "weights.safetensors", "optimiser.safetensors"
         setting_of("facts", "identity", value=[]),
         setting_of("facts", "history", value=None),
         setting_of("facts", "history", "seconds", value="long"),
+        setting_of("facts", "loss_scale", value=0.0),
         setting_of("facts", "history", "epochs", value=[1, 2]),
         setting_of("facts", "history", "best", value={"accuracy": "high"}),
         lambda state, tensors: state["files"].pop(WEIGHTS) and tensors.pop(WEIGHTS),

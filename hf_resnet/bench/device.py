@@ -17,7 +17,7 @@ from accelerate import Accelerator
 from hf_resnet.anatomy.count import anatomy_of
 from hf_resnet.classifier import Classifier
 from hf_resnet.config import ComputeConfig, TrainConfig
-from hf_resnet.engine import wants_bf16
+from hf_resnet.precision import DTYPES, Precision, precision_for
 from hf_resnet.training.choice import choose
 from hf_resnet.training.optimiser import freeze, optimiser, ready_to_learn, set_rate
 from hf_resnet.training.step import Stepper
@@ -49,24 +49,24 @@ def speed(classifier: Classifier, batch: int, steps: int = 20) -> Speed:
     on_cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
     accelerator = Accelerator(cpu=on_cpu)
     device = accelerator.device
-    bf16 = wants_bf16(ComputeConfig(), device)
-    step = _step(classifier, batch, accelerator, bf16)
+    precision = precision_for(ComputeConfig().precision, device)
+    step = _step(classifier, batch, accelerator, precision)
     seconds = _seconds(step, device, warm=3 if device.type == "cpu" else 10, times=steps)
     pace = batch / seconds
     side = classifier.preprocess.size
     multiply_adds = anatomy_of(classifier.network, side).multiply_adds
     return Speed(
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        precision="bf16" if bf16 else "fp32",
+        precision=precision,
         batch=batch,
         pictures_a_second=pace,
         tera_operations=pace * 2 * BACKWARD_TOO * multiply_adds / 1e12,
-        peak_tera_operations=_peak(device, torch.bfloat16 if bf16 else torch.float32) / 1e12,
+        peak_tera_operations=_peak(device, precision) / 1e12,
     )
 
 
 def _step(
-    classifier: Classifier, batch: int, accelerator: Accelerator, bf16: bool
+    classifier: Classifier, batch: int, accelerator: Accelerator, precision: Precision
 ) -> Callable[[], object]:
     device, network = accelerator.device, classifier.network
     network = network.to(device).to(memory_format=torch.channels_last)
@@ -83,7 +83,7 @@ def _step(
         class_weight_K=torch.ones(len(classifier.labels)).numpy(),
         accelerator=accelerator,
         seed=0,
-        bf16=bf16,
+        precision=precision,
         tell=lambda text: None,
     )
     height, width = classifier.preprocess.size
@@ -98,10 +98,10 @@ def _step(
     return once
 
 
-def _peak(device: torch.device, dtype: torch.dtype) -> float:
+def _peak(device: torch.device, precision: Precision) -> float:
     """Operations a second in the product of two large matrices."""
     side = _SIDES[device.type]
-    one = torch.randn(side, side, device=device, dtype=dtype)
+    one = torch.randn(side, side, device=device, dtype=DTYPES[precision])
     return 2 * side**3 / _seconds(lambda: one @ one, device, warm=5, times=20)
 
 

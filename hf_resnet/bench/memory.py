@@ -56,7 +56,7 @@ def one(model: str, setup: Setup) -> tuple[Need, int]:
     setup = replace(setup, device=accelerator.device.type)
     predicted = need(classifier.network, setup)
     precision = ComputeConfig(
-        precision="bf16" if setup.bf16 else "fp32", per_device_eval_batch_size=setup.eval_batch
+        precision=setup.precision, per_device_eval_batch_size=setup.eval_batch
     )
     if setup.method == "head":
         _judge(classifier.network, setup, precision, accelerator.device)
@@ -81,7 +81,7 @@ def _train(
         class_weight_K=np.ones(network.classes),
         accelerator=accelerator,
         seed=0,
-        bf16=setup.bf16,
+        precision=setup.precision,
         tell=print,
     )
     average = Average(network, 0.9) if setup.ema else None
@@ -120,17 +120,17 @@ def _peak(device: torch.device) -> int:
 
 def cases() -> Iterator[tuple[str, Setup]]:
     """The networks and setups that the plan is held against."""
-    plain = Setup(batch=8, size=(224, 224), method="full", bf16=True)
+    plain = Setup(batch=8, size=(224, 224), method="full", precision="bf16")
     for batch in (8, 16, 32):
-        for bf16 in (True, False):
-            start = replace(plain, batch=batch, bf16=bf16)
+        for precision in ("bf16", "fp32"):
+            start = replace(plain, batch=batch, precision=precision)
             for recompute in (False, True):
                 yield "timm:resnet50", replace(start, recompute=recompute)
                 yield "timm:resnet50", replace(start, recompute=recompute, method="last_stage")
     for batch in (16, 32):
         yield "packaged:efficientnet-lite0", replace(plain, batch=batch)
         yield "packaged:efficientnet-lite0", replace(plain, batch=batch, recompute=True)
-    for changes in ({}, {"recompute": True}, {"bf16": False}, {"method": "last_stage"}):
+    for changes in ({}, {"recompute": True}, {"precision": "fp32"}, {"method": "last_stage"}):
         start = replace(plain, batch=16, optim="adamw", ema=True)
         yield "timm:vit_small_patch16_224", replace(start, **changes)
     yield "timm:convnext_tiny", replace(plain, optim="adamw")
@@ -151,7 +151,7 @@ def main() -> None:
     for model, setup in cases():
         predicted, peak = measured(model, setup)
         console.print(
-            f"{model:28} {setup.method:10} {'bf16' if setup.bf16 else 'fp32'} batch {setup.batch:2}"
+            f"{model:28} {setup.method:10} {setup.precision} batch {setup.batch:2}"
             f" x {setup.accumulation} {'recomputed' if setup.recompute else '':10}"
             f" predicted {in_words(predicted.total):8} measured {in_words(peak):8}"
             f" ratio {predicted.total / peak:.2f}"

@@ -6,6 +6,7 @@ nothing of flags. Flag names are those of the Hugging Face example scripts where
 """
 
 from hf_resnet.config.benchmark import BenchmarkConfig
+from hf_resnet.config.export import Backend, ExportConfig, ExportFormat
 from hf_resnet.config.finetune import DemoConfig, FinetuneConfig, Method
 from hf_resnet.config.groups import (
     ComputeConfig,
@@ -13,25 +14,29 @@ from hf_resnet.config.groups import (
     HeadConfig,
     ModelConfig,
     OnBadImage,
-    Precision,
     PreprocessConfig,
 )
 from hf_resnet.config.hub import HubConfig, PushConfig
 from hf_resnet.config.inside import DegradeConfig, ExplainConfig, LayersConfig
 from hf_resnet.config.limits import bytes_of
 from hf_resnet.config.models import MeasureConfig, PredictConfig, RelabelConfig
-from hf_resnet.config.page import PageLanguage, ServeConfig
+from hf_resnet.config.page import DeploySpaceConfig, Hardware, PageLanguage, ServeConfig
 from hf_resnet.config.training import TrainConfig
 from hf_resnet.config.written import as_dict, with_homes
 
 __all__ = [
+    "Backend",
     "BenchmarkConfig",
     "ComputeConfig",
     "DataConfig",
     "DegradeConfig",
     "DemoConfig",
+    "DeploySpaceConfig",
     "ExplainConfig",
+    "ExportConfig",
+    "ExportFormat",
     "FinetuneConfig",
+    "Hardware",
     "HeadConfig",
     "HubConfig",
     "LayersConfig",
@@ -40,7 +45,6 @@ __all__ = [
     "ModelConfig",
     "OnBadImage",
     "PageLanguage",
-    "Precision",
     "PredictConfig",
     "PreprocessConfig",
     "PushConfig",

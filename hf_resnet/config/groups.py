@@ -15,7 +15,7 @@ from hf_resnet.config.limits import (
 from hf_resnet.errors import ConfigError
 
 OnBadImage = Literal["skip", "fail"]
-Precision = Literal["auto", "fp32", "bf16"]
+AskedPrecision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,8 +131,9 @@ class ComputeConfig:
     per_device_eval_batch_size: int = 32
     """Pictures that go through the network at once, in each process."""
 
-    precision: Precision = "auto"
-    """bf16 computes in half the bits; auto does so where the hardware is built for it."""
+    precision: AskedPrecision = "auto"
+    """bf16 and fp16 compute in half the bits; auto takes bf16 where the hardware is built for it, and
+    fp16 on graphics cards that are too old for bf16."""
 
     dataloader_num_workers: int = 2
     """Threads (for training: processes) that decode pictures while the network computes; 0 trains

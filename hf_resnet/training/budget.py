@@ -8,7 +8,7 @@ from rich.table import Table
 
 from hf_resnet.classifier import Classifier
 from hf_resnet.config import ComputeConfig, bytes_of
-from hf_resnet.engine import wants_bf16
+from hf_resnet.precision import precision_for
 from hf_resnet.training.choice import Choice
 from hf_resnet.training.memory import Setup, alternatives, fit, table
 
@@ -61,7 +61,7 @@ def _setup(
         size=classifier.preprocess.size,
         method=choice.method,
         optim=config.optim,
-        bf16=wants_bf16(compute, accelerator.device),
+        precision=precision_for(compute.precision, accelerator.device),
         recompute=config.gradient_checkpointing,
         ema=config.ema_decay > 0,
         l2_sp=config.l2_sp > 0,

@@ -6,9 +6,9 @@
       log.jsonl  curve.png  recipe.yaml
 
 A checkpoint is written under another name, put on the disk for good, and renamed. `state.json` is
-written last and holds a hash of every other file, so that a damaged checkpoint is known and the one
-before it taken. Safetensors and JSON alone: nothing that could run code is ever read. Random numbers
-are in none of them, since those of a step are a function of the seed and the step.
+written last and holds a hash of every other file and of itself, so that a damaged checkpoint is known
+and the one before it taken. Safetensors and JSON alone: nothing that could run code is ever read.
+Random numbers are in none of them, since those of a step are a function of the seed and the step.
 """
 
 import hashlib
@@ -97,7 +97,7 @@ def _fill(folder: Path, checkpoint: Checkpoint) -> None:
         _settle(path)
     state = {"format": FORMAT, "step": checkpoint.step, "files": hashes, "facts": checkpoint.facts}
     path = folder / STATE_FILE
-    path.write_text(dumps(state) + "\n", encoding="utf-8")
+    path.write_text(dumps(state | {"hash": _hash_of(state)}) + "\n", encoding="utf-8")
     _settle(path)
     _settle(folder)
 
@@ -119,6 +119,10 @@ def _hash(path: Path) -> str:
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _hash_of(state: Mapping[str, Any]) -> str:
+    return hashlib.blake2b(dumps(state).encode(), digest_size=16).hexdigest()
 
 
 def steps_in(folder: Path) -> list[Path]:
@@ -151,6 +155,8 @@ def read(place: Path) -> Checkpoint:
     advice = "go on from another checkpoint, or begin anew with --restart"
     if state.get("format") != FORMAT:
         raise ModelError(f"{place} has format {state.get('format')}, not {FORMAT}; {advice}")
+    if state.pop("hash", None) != _hash_of(state):
+        raise ModelError(f"{place / STATE_FILE} is damaged; {advice}")
     files, step, facts = state.get("files"), state.get("step"), state.get("facts")
     if (
         not isinstance(files, dict)

@@ -28,7 +28,7 @@ from hf_resnet.training.optimiser import rate, ready_to_learn, set_rate
 from hf_resnet.training.order import Order
 from hf_resnet.training.recompute import recomputing
 from hf_resnet.training.setting import History, Setting
-from hf_resnet.training.step import Stepper
+from hf_resnet.training.step import FIRST_LOSS_SCALE, Stepper
 from hf_resnet.training.stopping import Stopping
 from hf_resnet.training.streamed import Passing, streamed
 
@@ -197,7 +197,11 @@ class Loop:
                 "best": self.best,
             }
             tensors = {kind: each for kind, each in kinds.items() if each is not None}
-            facts = {"identity": dict(setting.identity), "history": asdict(self.history)}
+            facts = {
+                "identity": dict(setting.identity),
+                "history": asdict(self.history),
+                "loss_scale": self.stepper.loss_scale,
+            }
             keep = self.choice.config.save_total_limit
             checkpoint.write(setting.folder, Checkpoint(finished, tensors, facts), keep=keep)
         setting.accelerator.wait_for_everyone()
@@ -220,6 +224,7 @@ class Loop:
             checkpoint.put_back(self.average.tensors, found.tensors["average"])
         self.best = found.tensors.get("best")
         self.history = History.of(found.facts["history"])
+        self.stepper.loss_scale = found.facts["loss_scale"]
         self.setting.tell(f"going on after step {found.step:,} of {self.steps:,}")
         return found.step
 
@@ -233,6 +238,9 @@ class Loop:
             History.of(found.facts.get("history"))
         except ValueError as exc:
             raise ModelError(str(exc)) from exc
+        scale = found.facts.get("loss_scale")
+        if not (isinstance(scale, float) and 1 <= scale <= FIRST_LOSS_SCALE):
+            raise ModelError(f"its scale of the loss is {scale!r}")
         _check_same(identity, self.setting)
         if found.step > self.steps:
             raise ModelError(f"it is of step {found.step:,}, and the run has {self.steps:,}")

@@ -18,6 +18,7 @@ from rich.table import Table
 from hf_resnet.backbones import Network
 from hf_resnet.backbones.stages import stages_of
 from hf_resnet.errors import ConfigError
+from hf_resnet.precision import Precision
 from hf_resnet.training.choice import TrainedMethod
 from hf_resnet.training.rehearsal import Held, Pass, bytes_to_answer, bytes_to_learn
 
@@ -48,7 +49,7 @@ class Setup:
 
     method: TrainedMethod
     optim: Literal["sgd", "adamw"] = "sgd"
-    bf16: bool = False
+    precision: Precision = "fp32"
     recompute: bool = False
     ema: bool = False
     l2_sp: bool = False
@@ -105,14 +106,14 @@ def need(network: Network, setup: Setup) -> Need:
     kind = "cuda" if setup.device.startswith("cuda") else "cpu"
     device = torch.device(kind if torch.cuda.is_available() else "cpu")  # to rehearse on
     once = sum(each.nbytes for each in [*network.parameters(), *network.buffers()])
-    judged = Pass(setup.eval_batch, setup.size, device, setup.bf16)
+    judged = Pass(setup.eval_batch, setup.size, device, setup.precision)
     # the engine works with a copy whose batch-norms are folded
     judging = once + bytes_to_answer(network, judged).most
     held, copies = Held(0, 0, 0), 1
     if setup.method != "head":
         held = bytes_to_learn(
             network,
-            Pass(setup.batch, setup.size, device, setup.bf16),
+            Pass(setup.batch, setup.size, device, setup.precision),
             trained=1 if setup.method == "last_stage" else len(stages_of(network)),
             recompute=setup.recompute,
             accumulated=setup.accumulation > 1,

@@ -18,8 +18,9 @@ from hf_resnet.backbones.stages import stages_of
 from hf_resnet.classifier import Classifier
 from hf_resnet.config import TrainConfig
 from hf_resnet.data import Split
-from hf_resnet.engine import Engine, wants_bf16
+from hf_resnet.engine import Engine
 from hf_resnet.errors import ConfigError, ModelError
+from hf_resnet.precision import precision_for
 from hf_resnet.preprocess import Preprocess
 from hf_resnet.training import checkpoint
 from hf_resnet.training.average import Average
@@ -107,7 +108,7 @@ def _stepper(network: Network, started: Trained, config: TrainConfig, setting: S
         class_weight_K=started.learned.class_weight_K,
         accelerator=accelerator,
         seed=setting.seed,
-        bf16=wants_bf16(setting.compute, accelerator.device),
+        precision=precision_for(setting.compute.precision, accelerator.device),
         tell=setting.tell,
         anchor=_anchor(network) if config.l2_sp else (),
     )

@@ -28,6 +28,7 @@ from torch.utils._pytree import tree_leaves
 
 from hf_resnet.backbones import Network
 from hf_resnet.errors import ModelError
+from hf_resnet.precision import Precision, autocast
 from hf_resnet.training.optimiser import freeze, ready_to_learn
 from hf_resnet.training.recompute import recomputing
 
@@ -58,7 +59,7 @@ class Pass:
     batch: int
     size: tuple[int, int]
     device: torch.device
-    bf16: bool = False
+    precision: Precision = "fp32"
 
 
 def bytes_to_learn(
@@ -96,7 +97,7 @@ def bytes_to_answer(network: Network, batch: Pass) -> Held:
 
 def _logits(fake: Network, batch: Pass) -> Tensor:
     pixels_BHWC = torch.zeros(batch.batch, *batch.size, 3, device=batch.device)
-    with torch.autocast(batch.device.type, torch.bfloat16, enabled=batch.bf16):
+    with autocast(batch.precision, batch.device.type):
         logits_BK: Tensor = fake(pixels_BHWC.permute(0, 3, 1, 2))
     return logits_BK
 

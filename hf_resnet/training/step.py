@@ -4,7 +4,8 @@ Knows nothing of epochs, checkpoints or judging. Random numbers (dropout, mixing
 seed, the step and the process before each step, so that a step does the same whatever came before.
 Every picture counts by the whole step's number of pictures, so that accumulation, a smaller batch
 after a lack of memory, and several processes give the same gradient. The surprise: where memory runs
-out, the step is done again in smaller pieces, and all later ones as well.
+out, the step is done again in smaller pieces, and all later ones as well; and where numbers of 16
+bits overflow, again with a smaller scale of the loss.
 """
 
 import contextlib
@@ -19,8 +20,11 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from hf_resnet.config import TrainConfig
+from hf_resnet.precision import Precision, autocast
 from hf_resnet.preprocess import Preprocess
 from hf_resnet.training.examples import Examples_B, as_numbers
+
+FIRST_LOSS_SCALE = 2.0**16
 
 
 @dataclass
@@ -36,14 +40,19 @@ class Stepper:
     class_weight_K: np.ndarray
     accelerator: Accelerator
     seed: int
-    bf16: bool
+    precision: Precision
     tell: Callable[[str], None]
     anchor: Sequence[tuple[nn.Parameter, Tensor]] = ()
     """Weights with what they were at the beginning, for L2-SP."""
 
     pieces: int = 1
+    loss_scale: float = 1.0
+    """The loss is so much larger while gradients are computed, or the smallest of them would be lost
+    in fp16; it may only shrink."""
 
     def __post_init__(self) -> None:
+        if self.precision == "fp16":
+            self.loss_scale = FIRST_LOSS_SCALE
         self._device = self.accelerator.device
         self._weight_K = torch.tensor(self.class_weight_K, dtype=torch.float32).to(self._device)
         self._learning = [p for g in self.optimizer.param_groups for p in g["params"]]
@@ -56,15 +65,19 @@ class Stepper:
             torch.manual_seed(_mixed_seed(self.seed, number, self.accelerator.process_index))
             try:
                 loss = self._gradients(batches)
-                break
             except torch.OutOfMemoryError:
                 if self.pieces >= max(len(label_B) for _, label_B in batches):
                     raise
                 self._take_less()
-        self._pull_back()
-        length = torch.nn.utils.clip_grad_norm_(
-            self._learning, self.config.max_grad_norm or float("inf")
-        )
+                continue
+            self._scale_back()
+            self._pull_back()
+            length = torch.nn.utils.clip_grad_norm_(
+                self._learning, self.config.max_grad_norm or float("inf")
+            )
+            if self.loss_scale == 1 or not loss.isfinite() or length.isfinite():
+                break
+            self.loss_scale /= 2
         self.optimizer.step()
         if self.accelerator.num_processes > 1:
             loss = self.accelerator.reduce(loss, "mean")
@@ -83,10 +96,10 @@ class Stepper:
             pieces = zip(pixels_BCHW.chunk(self.pieces), target.chunk(self.pieces), strict=True)
             for last_piece, (some_BCHW, some_target) in _marked(list(pieces)):
                 with self._shared_at(last_batch and last_piece):
-                    with torch.autocast(self._device.type, torch.bfloat16, enabled=self.bf16):
+                    with autocast(self.precision, self._device.type):
                         logits_BK = self.wrapped(some_BCHW)
                     loss = self._loss(logits_BK.float(), some_target) / count
-                    loss.backward()  # type: ignore[no-untyped-call]
+                    (loss * self.loss_scale).backward()  # type: ignore[no-untyped-call]
                 total += loss.detach()
         return total
 
@@ -106,6 +119,11 @@ class Stepper:
         if last or self.accelerator.num_processes == 1:
             return contextlib.nullcontext()
         return self.accelerator.no_sync(self.wrapped)
+
+    def _scale_back(self) -> None:
+        if self.loss_scale != 1:
+            gradients = [each.grad for each in self._learning if each.grad is not None]
+            torch._foreach_div_(gradients, self.loss_scale)
 
     def _pull_back(self) -> None:
         """L2-SP: towards where the weights came from."""
