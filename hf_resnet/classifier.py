@@ -32,6 +32,7 @@ from hf_resnet.errors import ConfigError, ModelError, listed
 from hf_resnet.images import as_rgb, decode, open_picture
 from hf_resnet.jsonfile import read_object
 from hf_resnet.labels import Labels
+from hf_resnet.prediction import Prediction, likeliest
 from hf_resnet.preprocess import Preprocess
 from hf_resnet.writing import is_running, on_disk
 
@@ -52,10 +53,20 @@ OWN_FILES = (
     "report/metrics.json",
     "report/contact_sheet.png",
     "report/confusion.png",
+    "report/calibration.png",
+    "report/robustness.png",
+    "report/index.html",
     "report/log.jsonl",
     "report/curve.png",
     "report/.*.part",
+    "examples/*.jpg",
+    "examples/examples.json",
+    # exports are of the model as it was, and go with it
+    *("onnx/model.*", "onnx/model_quantized.*", "onnx/.*.part"),
+    *("openvino/model.*", "openvino/model_int8.*", "openvino/.*.part"),
+    *("torch-export/model.*", "torch-export/.*.part"),
 )
+_OWN_FOLDERS = {name.partition("/")[0] for name in OWN_FILES if "/" in name}
 
 Picture = Image.Image | bytes | str | Path
 Kind = TypeVar("Kind")
@@ -84,14 +95,6 @@ class Facts:
 
     def with_(self, **changes: Any) -> "Facts":
         return dataclasses.replace(self, **changes)
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One class and how likely it is."""
-
-    label: str
-    probability: float
 
 
 @dataclass(frozen=True)
@@ -136,8 +139,7 @@ class Classifier:
 
     def likeliest(self, probabilities_K: np.ndarray, top_k: int) -> list[Prediction]:
         """The top_k classes of a row of probabilities, likeliest first."""
-        order = np.argsort(-probabilities_K, kind="stable")[:top_k]
-        return [Prediction(self.labels.names[k], float(probabilities_K[k])) for k in order]
+        return likeliest(self.labels.names, probabilities_K, top_k)
 
     def fingerprint(self) -> str:
         """A hash of everything that decides a picture's features: all but the head."""
@@ -376,8 +378,8 @@ def _foreign(place: Path) -> list[str]:
     """What lies in a model folder and no run of ours wrote; of a folder its name alone."""
     found = []
     for path in sorted(place.iterdir()):
-        is_report = path.name == "report" and path.is_dir() and not path.is_symlink()
-        inside = sorted(path.iterdir()) if is_report else [path]
+        is_own = path.name in _OWN_FOLDERS and path.is_dir() and not path.is_symlink()
+        inside = sorted(path.iterdir()) if is_own else [path]
         names = [(each, each.relative_to(place).as_posix()) for each in inside]
         found += [name for each, name in names if each.is_dir() or not _is_ours(name)]
     return found

@@ -21,14 +21,19 @@ from hf_resnet.errors import ConfigError, HfResnetError, did_you_mean, listed
 
 COMMANDS: dict[str, type[Any]] = {
     "benchmark": configs.BenchmarkConfig,
+    "check_data": configs.CheckDataConfig,
     "degrade": configs.DegradeConfig,
     "demo": configs.DemoConfig,
+    "deploy_space": configs.DeploySpaceConfig,
     "explain": configs.ExplainConfig,
+    "export": configs.ExportConfig,
     "finetune": configs.FinetuneConfig,
+    "lab": configs.LabConfig,
     "layers": configs.LayersConfig,
     "measure": configs.MeasureConfig,
     "predict": configs.PredictConfig,
     "push": configs.PushConfig,
+    "push_data": configs.PushDataConfig,
     "relabel": configs.RelabelConfig,
     "serve": configs.ServeConfig,
 }
@@ -43,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `hf-resnet COMMAND ...`; 0 where it went well, 1 where it did not, 2 for a wrong call."""
     words = list(sys.argv[1:] if argv is None else argv)
     name, rest = (words[0], words[1:]) if words else ("--help", [])
+    if not name.startswith("-"):
+        name = name.replace("-", "_")
     if name not in ("-h", "--help", "--version") and name not in COMMANDS:
         hint = did_you_mean(name, COMMANDS) or f"; there are {listed(COMMANDS)}"
         print(f"error: no command {name!r}{hint}", file=sys.stderr)
@@ -130,7 +137,7 @@ def _familiar(name: str, words: list[str]) -> tuple[list[str], list[str]]:
 
 def overview() -> str:
     """What `hf-resnet --help` prints."""
-    lines = [f"  {name:<10} {_first_line(cls)}" for name, cls in COMMANDS.items()]
+    lines = [f"  {name.replace('_', '-'):<12} {_first_line(cls)}" for name, cls in COMMANDS.items()]
     return "\n".join(
         [
             "usage: hf-resnet COMMAND [OPTIONS]",

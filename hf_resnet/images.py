@@ -178,6 +178,15 @@ def decode(data: bytes, *, limits: Limits = LIMITS) -> Image.Image:
         raise PictureError(_reason(name, data, exc)) from exc
 
 
+def mode_of(data: bytes) -> str:
+    """How these bytes store colours, in Pillow's words (RGB, L, P, CMYK); for what `decode` takes."""
+    name = format_of(data)
+    try:
+        return FORMATS[name](io.BytesIO(data)).mode
+    except _READER_ERRORS as exc:
+        raise PictureError(_reason(name, data, exc)) from exc
+
+
 def as_rgb(image: Image.Image) -> Image.Image:
     """A picture of any mode in RGB, on white where it is transparent, without its metadata (a turn
     that is still noted there would be made a second time by the next reader)."""

@@ -17,6 +17,8 @@ from rich.progress import (
 from hf_resnet.screen import one_line, screen
 
 SECONDS_BETWEEN_LINES = 10.0
+Told = Callable[[int, int | None], None]
+"""What hears how much is done, and of how much, where a page shows it too."""
 
 
 class Pace:
@@ -36,10 +38,12 @@ class Pace:
         unit: str = "pictures",
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
+        told: Told | None = None,
     ) -> None:
         self.title = one_line(title)
         self.total = total
         self.unit = unit
+        self.told = told
         self.done = 0
         self._clock = clock
         self._started = self._said = clock()
@@ -76,6 +80,8 @@ class Pace:
         self.done += count
         if self.total is not None:
             self.done = min(self.done, self.total)
+        if self.told:
+            self.told(self.done, self.total)
         if self._bar:
             self._bar.update(self._task, completed=self.done)
         elif self._clock() - self._said >= SECONDS_BETWEEN_LINES:

@@ -344,7 +344,7 @@ def create(hub: Hub, request: Request, body: bytes, parts: dict, user: str | Non
         return refused(403, "", f"you have no right to create a repository for {owner}")
     private = wanted.get("visibility") == "private" or wanted.get("private", False)
     repo = hub.repos[kind, name] = Repo(name, kind, private)
-    repo.space |= {"sdk": wanted.get("sdk"), "restarts": 0}
+    repo.space |= {"sdk": wanted.get("sdk"), "hardware": wanted.get("hardware"), "restarts": 0}
     for each in ("secrets", "variables"):
         repo.space[each] = {one["key"]: one.get("value") for one in wanted.get(each, [])}
     first = {".gitattributes": File(b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n", False)}
@@ -574,8 +574,13 @@ def _part(request: Request, content: bytes, headers: dict[str, str]) -> Response
 
 
 def space(hub: Hub, request: Request, body: bytes, parts: dict, user: str | None) -> Response:
-    """Secrets (whose values are never told), variables, the state of the machine, a restart."""
-    state, what = parts["repo"].space, parts["what"]
+    """Secrets (whose values are never told), variables, the state of the machine, a restart.
+
+    A Space runs at once; a test that wants it otherwise puts into `stages` what it is to go through
+    (the last one stays), into `error` what the Hub says of it, and into `log` the lines of its log.
+    """
+    repo, what = parts["repo"], parts["what"]
+    state = repo.space
     said = json.loads(body or b"{}")
     if what in ("secrets", "variables"):
         if request.method == "DELETE":
@@ -586,10 +591,21 @@ def space(hub: Hub, request: Request, body: bytes, parts: dict, user: str | None
             key: {"value": state[what][key]} if what == "variables" else {} for key in state[what]
         }
         return JSONResponse({key: {"key": key, **each} for key, each in shown.items()})
-    state["restarts"] += what == "restart"
-    return JSONResponse(
-        {"stage": "RUNNING", "hardware": {"current": "cpu-basic", "requested": None}}
-    )
+    if what.startswith("logs/"):
+        events = [f"data: {json.dumps({'data': line})}\n\n" for line in state.get("log", ())]
+        return Response("".join(events), 200, {"Content-Type": "text/event-stream"})
+    if what == "restart":
+        state["restarts"] += 1
+        state["stages"] = ["RUNNING"]
+    if what == "hardware":
+        state["hardware"] = said["flavor"]
+    stages = state.setdefault("stages", ["RUNNING"])
+    stage = stages.pop(0) if len(stages) > 1 and what == "runtime" else stages[0]
+    hardware = {"current": state.get("hardware"), "requested": None}
+    told = {"stage": stage, "hardware": hardware, "sha": repo.commit_at("main").id}
+    if "error" in state:
+        told["errorMessage"] = state["error"]
+    return JSONResponse(told)
 
 
 _KIND = "(?P<kind>models|datasets|spaces)"
@@ -612,7 +628,11 @@ ROUTES: tuple[tuple[str, str, Answer], ...] = (
     ("DELETE", f"{_API}/(tag/(?P<rev>[^/]+))", old_ref),
     ("POST", f"{_API}/preupload/(?P<rev>[^/]+)", preupload),
     ("POST", f"{_API}/commit/(?P<rev>[^/]+)", commit),
-    ("GET POST DELETE", f"{_API}/(?P<what>secrets|variables|runtime|restart)", space),
+    (
+        "GET POST DELETE",
+        rf"{_API}/(?P<what>secrets|variables|runtime|restart|hardware|logs/\w+)",
+        space,
+    ),
     ("POST", rf"{_GIT}\.git/info/lfs/objects/batch", batch),
     ("POST", "/lfs/verify", verify),
     ("PUT", "/lfs/(?P<oid>[0-9a-f]{64})", put_large),

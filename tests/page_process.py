@@ -25,6 +25,8 @@ class Running:
     address: str
     process: subprocess.Popen[str]
     lines: "queue.Queue[str]"
+    began: str
+    """What it said until it was up."""
 
     def said(self) -> str:
         found = []
@@ -64,8 +66,8 @@ def started(words: list[str], address: str, **environment: str) -> Iterator[Runn
     reader = threading.Thread(target=lambda: [lines.put(line) for line in process.stdout])
     reader.start()
     try:
-        _wait_until_up(process, lines)
-        yield Running(address, process, lines)
+        began = _wait_until_up(process, lines)
+        yield Running(address, process, lines, began)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
@@ -78,7 +80,7 @@ def started(words: list[str], address: str, **environment: str) -> Iterator[Runn
         process.stdout.close()
 
 
-def _wait_until_up(process: subprocess.Popen[str], lines: "queue.Queue[str]") -> None:
+def _wait_until_up(process: subprocess.Popen[str], lines: "queue.Queue[str]") -> str:
     said, until = [], time.monotonic() + PATIENCE
     while time.monotonic() < until:
         try:
@@ -87,7 +89,7 @@ def _wait_until_up(process: subprocess.Popen[str], lines: "queue.Queue[str]") ->
             if process.poll() is not None:
                 break
         if said and "the page is up" in said[-1]:
-            return
+            return "".join(said)
     raise AssertionError(f"the page did not come up: {''.join(said)}")
 
 

@@ -1,16 +1,20 @@
 """The page in a browser, as a person uses it: on a desk, on a phone, in Burmese, by keyboard."""
 
 import csv
+import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hf_resnet.app.words import say
+from hf_resnet.classifier import open_classifier
 from hf_resnet.cli import main
 from tests.conftest import NAMES, photo, png
 from tests.page_process import Running, page_of
+from tests.test_app_programs import full_page
 
 pytest.importorskip("gradio", reason="the page needs gradio: pip install 'hf-resnet[space]'")
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
@@ -156,6 +160,56 @@ def test_wrong_answers_are_kept_and_learned_from(
     out = tmp_path / "model"
     assert main(["finetune", *flags, "--train_dir", str(kept), "--output_dir", str(out)]) == 0
     assert (out / "model.safetensors").exists()
+
+
+@pytest.fixture(scope="module")
+def unsure_model(tmp_path_factory, family_folders) -> Path:
+    """A model folder with examples and a threshold that it never reaches."""
+    classifier = open_classifier(str(family_folders("timm-resnet")))
+    facts = classifier.facts.with_(results={"abstain_below": 0.999})
+    folder = replace(classifier, facts=facts).save(tmp_path_factory.mktemp("unsure") / "model")
+    place = folder / "examples"
+    place.mkdir()
+    for number in range(2):
+        photo(number, size=(320, 240)).save(place / f"{number}.jpg")
+    listing = [{"file": "0.jpg", "label": "zebra"}, {"file": "1.jpg", "label": "tiger cat"}]
+    (place / "examples.json").write_text(json.dumps({"examples": listing}))
+    return folder
+
+
+def test_an_example_is_tried_with_one_click_and_what_is_none_of_the_classes_is_said_so(
+    browser, unsure_model
+):
+    with page_of(unsure_model) as running:
+        context = browser.new_context(locale="en-US")
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(running.address)
+        for name in ("zebra", "tiger cat"):
+            page.wait_for_selector(f"#examples button img[alt='{name}']")
+        for number in (0, 1, 0):
+            page.locator("#examples button").nth(number).click()
+            page.wait_for_selector(".bars li")
+            title = say("en", "unsure_title")
+            assert page.locator(".result h2").inner_text() == title
+        page.wait_for_selector("#picture img")
+        page.get_by_label("မြန်မာ").check()
+        page.wait_for_selector(f"#examples :text('{say('my', 'examples')}')")
+        page.wait_for_selector("#examples button img[alt='zebra']")
+        page.wait_for_selector(f".result h2:text-is('{say('my', 'unsure_title')}')")
+        context.close()
+
+
+def test_when_too_many_ask_a_person_reads_so(browser, family_folders, pictures):
+    with full_page(family_folders("timm-resnet")) as (running, _, _, _):
+        context = browser.new_context(locale="my-MM")
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(running.address)
+        page.wait_for_selector(f"h1:text-is('{say('my', 'title')}')")
+        give(page, pictures[0])
+        page.wait_for_selector(f":text('{say('my', 'busy')}')")
+        context.close()
 
 
 def test_the_browser_decides_the_language_and_the_switch_changes_it(opened, pictures):

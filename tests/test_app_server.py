@@ -25,9 +25,7 @@ from tests.page_process import (
     as_file,
     call,
     fetched,
-    free_port,
     page_of,
-    started,
     upload,
 )
 from tests.test_app_answer import bomb
@@ -238,17 +236,6 @@ def test_a_port_that_is_taken_is_one_line(page: Running, model: Path):
     assert run.returncode == 1
     assert run.stderr.startswith(f"error: --port {port} on 127.0.0.1 cannot be used")
     assert run.stderr.count("\n") == 1
-
-
-def test_the_space_starts_from_its_own_folder(model: Path, tmp_path):
-    shutil.copytree(ROOT / "spaces" / "classifier", tmp_path / "space")
-    shutil.copytree(model, tmp_path / "space" / "model")
-    port = free_port()
-    server = {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
-    words = [sys.executable, str(tmp_path / "space" / "app.py")]
-    with started(words, f"http://127.0.0.1:{port}", **server) as running:
-        kind, _ = call(running.address, as_file(upload(running.address, png(photo()))), 5)
-    assert kind == "complete"
 
 
 def test_the_space_says_what_the_hub_needs_to_know():

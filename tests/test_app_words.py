@@ -88,6 +88,6 @@ def test_names_from_outside_are_text_on_the_page_and_nothing_else(language):
     look = Look((Prediction(evil, 0.9), Prediction('" onload="x', 0.1)))
     drawn = drawing.bars(language, look) + drawing.intro(language, (evil, "b"))
     drawn += drawing.table(language, [FileAnswer(evil, look), FileAnswer("b", problem=evil)])
-    drawn += drawing.note(language, evil) + drawing.api(language, f"http://{evil}")
+    drawn += drawing.note(language, evil) + drawing.api(language, f"http://{evil}", mcp=True)
     assert "<script" not in drawn
     assert '" onload="' not in drawn

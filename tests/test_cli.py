@@ -11,14 +11,19 @@ from hf_resnet.errors import ConfigError
 
 NEEDED = {
     "benchmark": [],
+    "check_data": ["--train_dir", "photos"],
     "degrade": [],
     "demo": [],
+    "deploy_space": ["m", "--space_id", "me/s"],
     "explain": ["m", "a.jpg", "--kind", "gradcam"],
+    "export": ["m", "--format", "onnx"],
     "finetune": ["--model_name_or_path", "m", "--output_dir", "o"],
+    "lab": [],
     "layers": ["m"],
     "measure": ["--model_name_or_path", "m"],
     "predict": ["m", "a.jpg"],
     "push": ["m"],
+    "push_data": ["photos", "--hub_dataset_id", "me/flowers"],
     "relabel": ["--model_name_or_path", "m", "--output_dir", "o"],
     "serve": ["m"],
 }
@@ -39,7 +44,8 @@ def test_help_loads_no_heavy_library(arguments):
 
 def test_every_command_is_in_the_overview_with_a_line_of_help():
     for name in COMMANDS:
-        line = next(line for line in overview().splitlines() if line.split()[:1] == [name])
+        typed = name.replace("_", "-")
+        line = next(line for line in overview().splitlines() if line.split()[:1] == [typed])
         assert len(line.split()) > 3
 
 

@@ -102,7 +102,7 @@ def test_the_engine_answers_as_the_network_does(classifier):
 def test_the_network_sees_no_more_at_once_than_it_is_asked_to_and_never_absurdly_many(
     classifier, monkeypatch, asked_for
 ):
-    monkeypatch.setattr("hf_resnet.engine.MOST_AT_ONCE", 4)
+    monkeypatch.setattr("hf_resnet.engine.network.MOST_AT_ONCE", 4)
     seen = []
     monkeypatch.setattr(
         classifier.network.model.__class__,

@@ -222,11 +222,12 @@ def test_the_keys_of_metrics_json_are_stable(few):
         "most_confused": "list",
         "confusion": "dict",
         "wrong_answers": "list",
+        "reliability": "list",
         "bad_pictures": "list",
         "notes": "list",
     }
-    assert content["schema"] == 2
-    assert set(content["figures"]["accuracy"]) == {"title", "value", "low", "high", "n"}
+    assert content["schema"] == 3
+    assert set(content["figures"]["accuracy"]) == {"title", "value", "low", "high", "n", "is_share"}
     assert set(content["classes"][0]) == {
         "name",
         "pictures",
@@ -447,6 +448,7 @@ def test_a_report_of_such_names_is_drawn_all_the_same(tmp_path):
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == [
         "confusion.png",
         "contact_sheet.png",
+        "index.html",
         "metrics.json",
     ]
 

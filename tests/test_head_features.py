@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-import hf_resnet.engine
 from hf_resnet import augment
 from hf_resnet.classifier import Classifier, open_classifier
 from hf_resnet.config import ComputeConfig, DataConfig, HeadConfig
 from hf_resnet.data import Split, load_data, pictures
+from hf_resnet.engine import reading
 from hf_resnet.errors import DataError, ModelError, PictureError
 from hf_resnet.head.features import Features, extract
 from hf_resnet.head.share import NO_LABEL
@@ -175,8 +175,8 @@ def test_another_seed_changes_the_views_but_not_the_plain_picture(run, looks):
 
 def test_each_picture_is_decoded_once_for_all_its_views(run, monkeypatch):
     decoded = []
-    real = hf_resnet.engine.decode
-    monkeypatch.setattr(hf_resnet.engine, "decode", lambda data: decoded.append(data) or real(data))
+    real = reading.decode
+    monkeypatch.setattr(reading, "decode", lambda data: decoded.append(data) or real(data))
     run(views=4)
     assert len(decoded) == 11
 

@@ -9,8 +9,9 @@ import yaml
 from huggingface_hub import ModelCard
 
 from hf_resnet.errors import ConfigError
-from hf_resnet.hub.card import BEGIN, END, card
+from hf_resnet.hub.card import card
 from hf_resnet.hub.contents import contents
+from hf_resnet.hub.marked import BEGIN, END
 from tests.conftest import photo
 from tests.test_hub_push import changed, error_of, model, push, session, succeeded, taught
 
@@ -172,3 +173,13 @@ def test_the_code_on_the_card_runs_as_it_stands(hub, push, session, taught, tmp_
     command = re.search(r"```bash\nhf-resnet (.*?)\n```", text)[1]
     code = f"import os; os.chdir({str(tmp_path)!r})\nfrom hf_resnet.cli import main\n"
     assert re.search("blue|green|red", succeeded(session(f"{code}main({command.split()!r})")))
+
+
+def test_a_figure_that_is_no_share_is_not_told_in_per_cent():
+    from hf_resnet.hub.card import _how_good
+
+    shown = {"title": "Log loss", "value": 0.512, "low": 0.4, "high": 0.63, "n": 90}
+    told = "\n".join(
+        _how_good({"split": "test", "figures": {"x": {**shown, "is_share": False}}}, {})
+    )
+    assert "| Log loss | 0.512 | 0.400 to 0.630 | 90 |" in told

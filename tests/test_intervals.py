@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hf_resnet.metrics import Interval, bootstrap, macro_f1_interval, wilson
+from hf_resnet.metrics import bootstrap, confusion_matrix, macro_f1_interval, wilson
 from hf_resnet.metrics.f1 import per_class_of
 from hf_resnet.metrics.intervals import Counts
 
@@ -150,5 +150,27 @@ def test_the_seed_decides_the_bootstrap():
     assert bootstrap(table_KK, f1_of, seed=1) != bootstrap(table_KK, f1_of, seed=2)
 
 
-def test_one_class_alone_has_nothing_to_doubt():
-    assert bootstrap(np.array([[7]]), f1_of) == Interval(1.0, 1.0)
+def test_one_class_alone_is_doubted_too():
+    """The next picture may be answered with a class that was not answered so far."""
+    found = bootstrap(np.array([[7]]), f1_of)
+    assert found.high == 1 and 0.5 < found.low < 1
+
+
+@pytest.mark.parametrize(
+    ("truth", "answers"),
+    [([0, 1, 2], [1, 2, 0]), ([0], [1]), ([0, 0, 1], [0, 0, 0]), ([0, 1, 2], [0, 1, 0])],
+)
+def test_a_handful_of_pictures_leaves_room_above_the_figure(truth, answers):
+    """Also for a class whose pictures were all answered wrongly."""
+    figure = f1_of(Counts.of(np.asarray(confusion_matrix(truth, answers, 3))))
+    assert macro_f1_interval(truth, answers).high > figure + 0.1
+
+
+def test_a_small_test_with_nothing_right_is_covered_too():
+    true_KK, tables_TKK = simulated(classes=3, pictures=5, accuracy=0.1, tests=200)
+    true = float(f1_of(Counts.of(true_KK)))
+    held = [
+        found.low <= true <= found.high
+        for found in (bootstrap(table, f1_of, resamples=300) for table in tables_TKK)
+    ]
+    assert np.mean(held) >= 0.93

@@ -6,18 +6,21 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from hf_resnet.metrics import (
     METRICS,
     accuracy,
+    balanced_accuracy,
     confusion_matrix,
     macro_f1,
     most_confused,
     per_class,
+    softmax,
     top_k_accuracy,
+    weighted_f1,
 )
 
 CLASSES = 5
@@ -57,6 +60,14 @@ def assert_equals_scikit_learn(truth, answers):
     assert macro_f1(truth, answers) == pytest.approx(
         sk.f1_score(truth, answers, average="macro", zero_division=0)
     )
+    assert weighted_f1(truth, answers) == pytest.approx(
+        sk.f1_score(truth, answers, average="weighted", zero_division=0)
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "y_pred contains classes")
+        assert balanced_accuracy(truth, answers) == pytest.approx(
+            sk.balanced_accuracy_score(truth, answers)
+        )
     labels = range(CLASSES)
     expected = sk.precision_recall_fscore_support(truth, answers, labels=labels, zero_division=0)
     ours = per_class(truth, answers, CLASSES)
@@ -184,23 +195,26 @@ def example(name, pictures=60, seed=0, sharpness=1.5):
     truth_N = np.append(np.arange(10), rng.integers(0, 10, pictures - 10))
     scores_NK = rng.random((pictures, 10))
     scores_NK[np.arange(pictures), truth_N] *= sharpness
-    return truth_N, scores_NK if METRICS[name].takes == "scores" else scores_NK.argmax(axis=1)
+    kinds = {"answers": scores_NK.argmax(axis=1), "logits": scores_NK}
+    return truth_N, {**kinds, "probabilities": softmax(scores_NK)}[METRICS[name].takes]
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_every_metric_is_a_share_held_by_its_interval(name):
+def test_every_metric_is_held_by_its_interval(name):
     metric, arrays = METRICS[name], example(name)
     interval = metric.interval(*arrays)
-    assert 0 <= interval.low <= metric.value(*arrays) <= interval.high <= 1
+    assert 0 <= interval.low <= metric.value(*arrays) <= interval.high
     assert interval.low < interval.high
+    assert interval.high <= 1 or not metric.is_share
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_every_metric_gives_1_for_perfect_answers_and_does_not_claim_to_be_sure_of_it(name):
-    metric, arrays = METRICS[name], example(name, sharpness=1000)
+def test_every_metric_is_at_its_best_for_perfect_answers(name):
+    metric, arrays = METRICS[name], example(name, sharpness=100_000)
     interval = metric.interval(*arrays)
-    assert metric.value(*arrays) == interval.high == 1
-    assert 0.8 < interval.low < 0.98
+    assert metric.value(*arrays) == pytest.approx(metric.best)
+    if metric.best == 1:  # and does not claim to be sure of it
+        assert 0.8 < interval.low < 0.98 and interval.high == 1
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -222,14 +236,15 @@ def test_every_metric_gives_the_same_twice_and_leaves_its_arrays_alone(name):
 
 @pytest.mark.parametrize("name", METRICS)
 @given(seed=st.integers(0, 1000))
+@settings(max_examples=20)
 def test_every_metric_is_blind_to_the_order_of_the_pictures_and_of_the_classes(name, seed):
     metric, (truth_N, given_N) = METRICS[name], example(name)
     rng = np.random.default_rng(seed)
     order_N, new_K = rng.permutation(len(truth_N)), rng.permutation(10)
-    if metric.takes == "scores":
-        other_N = given_N[order_N][:, np.argsort(new_K)]
-    else:
+    if metric.takes == "answers":
         other_N = new_K[given_N][order_N]
+    else:
+        other_N = given_N[order_N][:, np.argsort(new_K)]
     value = metric.value(new_K[truth_N][order_N], other_N)
     assert value == pytest.approx(metric.value(truth_N, given_N))
 
@@ -242,6 +257,14 @@ def test_every_metric_refuses_no_pictures_and_unpaired_ones(name):
             function(truth_N[:0], given_N[:0])
         with pytest.raises(ValueError):
             function(truth_N[:-1], given_N)
+
+
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("pictures", [11, 12, 25])
+def test_every_metric_takes_a_handful_of_pictures(name, pictures):
+    metric, arrays = METRICS[name], example(name, pictures)
+    interval = metric.interval(*arrays)
+    assert np.isfinite([interval.low, metric.value(*arrays), interval.high]).all()
 
 
 @pytest.mark.parametrize("name", METRICS)

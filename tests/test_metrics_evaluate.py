@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from hf_resnet.metrics import METRICS, accuracy, confusion_matrix, macro_f1, top_k_accuracy
-from hf_resnet.metrics.evaluate_metrics import COMPUTES, load
+from hf_resnet.metrics.evaluate_metrics import COMPUTES, NEED_SCORES, load
 
 RNG = np.random.default_rng(0)
 TRUTH_N = RNG.integers(0, 6, 50)
@@ -47,7 +47,7 @@ def test_every_metric_takes_scores_in_batches_and_all_at_once_alike(name):
     assert batched.compute() == whole.compute(predictions=SCORES_NK, references=TRUTH_N)
 
 
-@pytest.mark.parametrize("name", sorted(set(COMPUTES) - {"top_k_accuracy"}))
+@pytest.mark.parametrize("name", sorted(set(COMPUTES) - NEED_SCORES))
 def test_metrics_of_answers_take_class_numbers_as_well_as_scores(name):
     answers_N = SCORES_NK.argmax(axis=1)
     by_numbers = load(name).compute(predictions=answers_N.tolist(), references=TRUTH_N.tolist())
@@ -120,3 +120,46 @@ def test_combine_works_without_network_and_without_a_cache(tmp_path):
     assert done.stdout.strip() == "0.667"
     written = [path for path in (tmp_path / "empty").rglob("*") if path.is_file()]
     assert written == []
+
+
+def test_probabilities_and_logits_give_the_same_figures():
+    from hf_resnet.metrics import softmax
+
+    for name in ("log_loss", "ece", "auroc"):
+        by_logits = load(name).compute(predictions=SCORES_NK, references=TRUTH_N)
+        by_shares = load(name).compute(predictions=softmax(SCORES_NK), references=TRUTH_N)
+        assert by_logits == pytest.approx(by_shares)
+
+
+def test_log_loss_of_probabilities_is_that_of_scikit_learn_even_where_one_is_0():
+    from sklearn.metrics import log_loss as theirs
+
+    truth, shares = [0, 1, 1], [[1.0, 0.0], [0.3, 0.7], [1.0, 0.0]]
+    ours = load("log_loss").compute(predictions=shares, references=truth)["log_loss"]
+    assert ours == pytest.approx(theirs(truth, shares), rel=1e-6)
+
+
+def test_the_image_classification_evaluator_takes_them(family_folders):
+    import datasets
+    import transformers
+
+    from tests.conftest import NAMES, photo
+
+    folder = family_folders("transformers-resnet")
+    model = transformers.AutoModelForImageClassification.from_pretrained(folder)
+    processor = transformers.AutoImageProcessor.from_pretrained(folder)
+    pictures = [photo(seed) for seed in range(4)]
+    data = datasets.Dataset.from_dict(
+        {"image": pictures, "label": [0, 1, 2, 0]},
+        features=datasets.Features(
+            {"image": datasets.Image(), "label": datasets.ClassLabel(names=list(NAMES))}
+        ),
+    )
+    found = evaluate.evaluator("image-classification").compute(
+        model_or_pipeline=model,
+        feature_extractor=processor,
+        data=data,
+        metric=evaluate.combine([load("accuracy"), load("balanced_accuracy"), load("macro_f1")]),
+        label_mapping=model.config.label2id,
+    )
+    assert {"accuracy", "balanced_accuracy", "macro_f1"} <= set(found)

@@ -17,13 +17,14 @@ import numpy as np
 from PIL import Image
 
 from hf_resnet.app.batching import Batcher, Compute
-from hf_resnet.classifier import Classifier, Prediction
+from hf_resnet.classifier import Classifier
 from hf_resnet.config import ComputeConfig
 from hf_resnet.engine import Engine
 from hf_resnet.errors import PictureError
 from hf_resnet.explain import gradcam
 from hf_resnet.explain.maps import heat_over
 from hf_resnet.images import Limits, open_picture
+from hf_resnet.prediction import Prediction
 
 LIMITS = Limits(max_bytes=20 * 2**20, max_pixels=64_000_000)
 """Every phone's pictures, but not what would let a few strangers fill the memory."""

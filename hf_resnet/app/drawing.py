@@ -6,6 +6,7 @@ Every text that comes from outside (class names, file names, figures of a model)
 
 import base64
 import io
+import json
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
@@ -130,8 +131,8 @@ def about(language: str, classifier: Classifier, *, threshold: float | None, kee
     return _within(language, "about", f'{sections}<p class="note">{made}</p>')
 
 
-def api(language: str, address: str) -> str:
-    """How a program asks, with commands that can be copied."""
+def api(language: str, address: str, *, mcp: bool = False) -> str:
+    """How a program asks, with commands that can be copied, and a language model where mcp is."""
     address = escape(address.rstrip("/"))
     python = (
         "from gradio_client import Client, handle_file\n\n"
@@ -144,10 +145,12 @@ def api(language: str, address: str) -> str:
         f'ID=$(curl -s --json "$ASK" {address}/gradio_api/call/classify | cut -d\'"\' -f4)\n'
         f"curl -sN {address}/gradio_api/call/classify/$ID"
     )
+    settings = {"mcpServers": {"pictures": {"url": f"{address}/gradio_api/mcp/"}}}
+    tool = [("api_mcp", json.dumps(settings, indent=2))] if mcp else []
     inner = "".join(
         f"<p>{escape(say(language, key))}</p>"
         f'<pre tabindex="0"><code>{escape(code, quote=False)}</code></pre>'
-        for key, code in (("api_python", python), ("api_http", http))
+        for key, code in (("api_python", python), ("api_http", http), *tool)
     )
     title = escape(say(language, "api"))
     return _within(language, "about", f"<section><h2>{title}</h2>{inner}</section>")

@@ -1,20 +1,27 @@
 """Pictures that were answered wrongly, kept under the right class: FOLDER/RIGHT CLASS/HASH.png.
 
-`hf-resnet finetune --train_dir FOLDER` learns from such a folder as it is. A picture is written anew
+`hf-resnet finetune --train_dir FOLDER` learns from such a folder as it is. Where they are to go to a
+data set of the Hub, the folder is where they wait. A picture is written anew
 from its pixels, so nothing that a camera noted in the file (place, owner) is kept. The surprise: one
 picture lies in one class; given again with another class, it moves.
 """
 
 import hashlib
+import os
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
+from hf_resnet.config import ServeConfig
 from hf_resnet.data.folder import LITTER
 from hf_resnet.errors import ConfigError, LabelError
 from hf_resnet.explain.sheet import as_png
+from hf_resnet.hub.outbox import Outbox
 from hf_resnet.labels import Labels
 from hf_resnet.writing import on_disk, write_all
 
@@ -23,6 +30,42 @@ MOST_KEPT = 20_000
 """Pictures in a folder; a page that anybody can open must not fill a disk."""
 
 _ONE_AT_A_TIME = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Where reported pictures go."""
+
+    folder: Path
+    labels: Labels
+    outbox: Outbox | None = None
+    """What takes them from the folder to the Hub, where they go there."""
+
+    def __call__(self, picture: Image.Image, name: str) -> int:
+        """Keep a picture under the class it is of; how many there are now."""
+        keep(picture, name, labels=self.labels, folder=self.folder)
+        if self.outbox is not None:
+            self.outbox.nudge()
+        sent = 0 if self.outbox is None else self.outbox.sent
+        return sent + sum(1 for _ in self.folder.glob("*/*.png"))
+
+
+@contextmanager
+def keeper(config: ServeConfig, labels: Labels) -> Iterator[Keeper | None]:
+    """Within it wrong answers are kept as asked for; None where they are not kept."""
+    if config.wrong_answers is None:
+        folder = config.keep_wrong
+        yield Keeper(check_folder(folder, labels), labels) if folder else None
+        return
+    folder = config.keep_wrong or _waiting_room(config.wrong_answers)
+    with Outbox(config.wrong_answers, check_folder(folder, labels)).open() as outbox:
+        yield Keeper(outbox.folder, labels, outbox)
+
+
+def _waiting_room(repo: str) -> str:
+    """Where pictures wait for the Hub, under $HF_RESNET_CACHE or in the user's cache."""
+    cache = os.environ.get("HF_RESNET_CACHE") or "~/.cache/hf_resnet"
+    return str(Path(cache, "wrong_answers", repo.replace("/", "--")))
 
 
 def check_folder(folder: str | Path, labels: Labels) -> Path:

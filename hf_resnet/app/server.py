@@ -5,18 +5,29 @@ them may read, and looks up that folder when it is imported. So each server make
 before that, and removes it at the end.
 """
 
+import contextlib
+import io
 import logging
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hf_resnet.app.answer import Borrow, Desk, itself
-from hf_resnet.app.keeping import check_folder
+from hf_resnet.app.examples import read_examples
+from hf_resnet.app.keeping import keeper
 from hf_resnet.classifier import open_classifier
 from hf_resnet.config import ModelConfig, ServeConfig
 from hf_resnet.errors import ConfigError
+
+if TYPE_CHECKING:
+    from gradio import Blocks
+
+    from hf_resnet.app.page import Offer
+
+LOG = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -25,15 +36,34 @@ def served(config: ServeConfig, *, borrow: Borrow = itself) -> Iterator[str]:
     model = ModelConfig(
         model_name_or_path=config.model_name_or_path, trust_remote_code=config.trust_remote_code
     )
-    with tempfile.TemporaryDirectory(prefix="hf_resnet_page_") as uploads:
-        os.environ["GRADIO_TEMP_DIR"] = uploads
+    with own_uploads() as uploads:
+        desk = Desk(open_classifier(model), borrow=borrow)
+        examples = tuple(read_examples(Path(config.model_name_or_path).expanduser()))
+        with keeper(config, desk.classifier.labels) as keeps:
+            desk.warm_up()
+            from hf_resnet.app.page import Offer
+
+            offer = Offer(config.lang, keeps, examples)
+            yield from _up(config, desk, uploads, offer)
+
+
+@contextmanager
+def own_uploads() -> Iterator[Path]:
+    """A folder for what is uploaded to one page, and goes with it; entered before gradio is imported."""
+    with tempfile.TemporaryDirectory(prefix="hf_resnet_page_") as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # nothing is told to anybody
         _need_gradio()
-        desk = Desk(open_classifier(model), borrow=borrow)
-        keep_wrong = config.keep_wrong
-        folder = check_folder(keep_wrong, desk.classifier.labels) if keep_wrong else None
-        desk.warm_up()
-        yield from _up(config, desk, Path(uploads), folder)
+        yield Path(folder)
+
+
+def without_mcp() -> str | None:
+    """Why the page is no tool of language models, where it is none."""
+    from hf_resnet.app.programs import has_mcp
+
+    if has_mcp():
+        return None
+    return "the page is no MCP tool: the package mcp is not installed; pip install 'mcp>=1.21,<2'"
 
 
 def _need_gradio() -> None:
@@ -47,36 +77,50 @@ def _need_gradio() -> None:
         ) from exc
 
 
-def _up(config: ServeConfig, desk: Desk, uploads: Path, folder: Path | None) -> Iterator[str]:
-    from hf_resnet.app.page import Page, max_file_size
-    from hf_resnet.app.style import CSS, theme
+def _up(config: ServeConfig, desk: Desk, uploads: Path, offer: "Offer") -> Iterator[str]:
+    from hf_resnet.app.page import Page
+    from hf_resnet.app.programs import has_mcp
+    from hf_resnet.app.style import CSS
 
-    page = Page(desk, uploads, language=config.lang, keep_wrong=folder)
+    blocks = Page(desk, uploads, offer).blocks
+    yield from launched(blocks, config.host, config.port, css=CSS, mcp=has_mcp())
+
+
+def launched(blocks: "Blocks", host: str, port: int, *, css: str, mcp: bool) -> Iterator[str]:
+    """The blocks on the network, as every page of ours is brought up; gives their address."""
+    from hf_resnet.app.page import max_file_size
+    from hf_resnet.app.style import theme
+
     # it writes a line for every address that a client may not read
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        _, address, _ = page.blocks.launch(
-            server_name=config.host,
-            server_port=config.port,
-            prevent_thread_lock=True,
-            quiet=True,
-            share=False,
-            ssr_mode=False,
-            show_error=False,
-            run_history=False,
-            enable_monitoring=False,
-            allowed_paths=[],
-            max_file_size=max_file_size(),
-            footer_links=[],
-            theme=theme(),
-            css=CSS,
-        )
+        # gradio tells of the MCP tool even where it is to be quiet; the About tab tells more
+        with contextlib.redirect_stdout(io.StringIO()):
+            _, address, _ = blocks.launch(
+                server_name=host,
+                server_port=port,
+                prevent_thread_lock=True,
+                quiet=True,
+                share=False,
+                ssr_mode=False,
+                show_error=False,
+                run_history=False,
+                enable_monitoring=False,
+                allowed_paths=[],
+                max_file_size=max_file_size(),
+                mcp_server=mcp,
+                footer_links=[],
+                theme=theme(),
+                css=css,
+            )
     except OSError as exc:
         raise ConfigError(
-            f"--port {config.port} on {config.host} cannot be used ({str(exc).splitlines()[0]}); "
+            f"--port {port} on {host} cannot be used ({str(exc).splitlines()[0]}); "
             "name another with --port"
         ) from exc
+    if blocks.mcp_error:
+        LOG.warning("the page is no MCP tool: %s", blocks.mcp_error)
     try:
         yield address
     finally:
-        page.blocks.close(verbose=False)
+        blocks.close(verbose=False)

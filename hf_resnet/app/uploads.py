@@ -14,16 +14,20 @@ from hf_resnet.app.words import LANGUAGES, reason, say
 from hf_resnet.errors import HfResnetError, PictureError
 
 
-def uploads_only(component: Any) -> Any:
-    """The component, which fetches nothing: gradio would open an address that a client names."""
+def uploads_only(component: Any, uploads: Path) -> Any:
+    """The component, which fetches nothing: gradio would open an address that a client names. The
+    address at which a page of ours shows an upload stands for the file, and is not opened either."""
     move = component.async_move_resource_to_block_cache
 
     async def uploaded(place: Any) -> Any:
-        if "://" in str(place):
+        if "://" not in str(place):
+            return await move(place)
+        _, ours, path = str(place).partition("/gradio_api/file=")
+        if not ours or not _is_below(path, uploads):
             raise gr.Error(
                 " ".join(say(key, "no_links") for key in LANGUAGES), print_exception=False
             )
-        return await move(place)
+        return await move(path)
 
     component.async_move_resource_to_block_cache = uploaded
     return component

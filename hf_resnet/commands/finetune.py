@@ -11,6 +11,8 @@ import torch
 from accelerate import Accelerator
 from rich.console import Console
 
+from hf_resnet.app.examples import write_examples
+from hf_resnet.checks.cheap import warnings
 from hf_resnet.classifier import Classifier, check_output, new_model_folder, open_classifier
 from hf_resnet.commands import unfinished
 from hf_resnet.commands.processes import start
@@ -22,7 +24,9 @@ from hf_resnet.errors import DataError, ModelError
 from hf_resnet.evaluation.judge import judge
 from hf_resnet.evaluation.measure import measure
 from hf_resnet.evaluation.measured import Measured
+from hf_resnet.evaluation.page import About
 from hf_resnet.evaluation.report import table, write_report
+from hf_resnet.hub.backup import forget
 from hf_resnet.hub.pending import Wanted
 from hf_resnet.screen import screen
 from hf_resnet.training.budget import planned
@@ -49,9 +53,11 @@ def run(config: FinetuneConfig) -> None:
     accelerator.end_training()  # the other processes need not wait for an upload
     if saved and config.hub.push_to_hub and accelerator.is_main_process:
         folder = Path(config.output_dir)
-        name = config.hub.hub_model_id or folder.resolve().name
-        wanted = Wanted(name, config.hub.hub_private_repo)
-        show(push(folder, wanted, console, token=config.hub.hub_token), folder, console)
+        wanted = Wanted(unfinished.repository_of(config), config.hub.hub_private_repo)
+        published = push(folder, wanted, console, token=config.hub.hub_token)
+        if config.hub.push_every is not None:
+            forget(published.repo, token=config.hub.hub_token)
+        show(published, folder, console)
 
 
 def _saved(
@@ -136,21 +142,23 @@ def _network_trained(
     assert data.train is not None  # noqa: S101  a head was fitted on it
     main = accelerator.is_main_process
     folder = held.enter_context(unfinished.claimed(config, main=main))
-    accelerator.wait_for_everyone()
     frozen = keeps_statistics(fitted.classifier.network, plan.choice.config)
     judge = partial(_judged, data, plan.compute, accelerator) if data.validation else None
-    setting = Setting(
-        folder=folder,
-        accelerator=accelerator,
-        compute=plan.compute,
-        seed=config.seed,
-        identity=unfinished.identity(config, plan.choice, data, accelerator, frozen=frozen),
-        judge=judge,
-        tell=console.print,
-        begin=partial(unfinished.keep_recipe, config, folder) if main else _nothing,
-        cache=unfinished.picture_cache(config),
-    )
-    trained = train_network(fitted, data.train, plan.choice, setting)
+    with unfinished.kept_elsewhere(config, folder, console.print, main=main) as elsewhere:
+        accelerator.wait_for_everyone()
+        setting = Setting(
+            folder=folder,
+            accelerator=accelerator,
+            compute=plan.compute,
+            seed=config.seed,
+            identity=unfinished.identity(config, plan.choice, data, accelerator, frozen=frozen),
+            judge=judge,
+            tell=console.print,
+            begin=partial(unfinished.keep_recipe, config, folder) if main else _nothing,
+            cache=unfinished.picture_cache(config),
+            elsewhere=elsewhere,
+        )
+        trained = train_network(fitted, data.train, plan.choice, setting)
     if trained is None:
         console.print(f"stopped and saved; to go on:\n  {unfinished.command(folder, accelerator)}")
     return trained
@@ -215,7 +223,7 @@ def _earlier(config: FinetuneConfig) -> Path | None:
 def _tell_data(console: Console, data: Data) -> None:
     sizes = [f"{split.name} {_size(split)}" for split in data.splits()]
     console.print(f"{data.source}: {len(data.labels):,} classes; {', '.join(sizes)}")
-    for note in data.notes:
+    for note in (*data.notes, *warnings(data)):
         console.print(f"  {note}")
 
 
@@ -242,7 +250,9 @@ def _save(
         replace(trained.classifier, facts=facts).write(place)
         write_recipe(config, place)
         (place / SPLITS_FILE).write_text(json.dumps(record) + "\n", encoding="utf-8")
-        problems = write_report(measured, judged, place / "report")
+        problems = write_report(measured, judged, place / "report", About(config.output_dir))
+        if config.save_examples:
+            write_examples(judged, data.labels.names, place, config.save_examples)
         if trained.facts["method"] != "head":
             unfinished.keep_log(unfinished.folder_of(config), place / "report")
     return problems

@@ -5,17 +5,33 @@ they were then; and whatever else is said of the data (limits, columns) is said 
 """
 
 from dataclasses import fields, replace
+from importlib.metadata import version
 from pathlib import Path
 
+from accelerate import Accelerator
+
 from hf_resnet.backbones.reference import resolve
-from hf_resnet.classifier import open_classifier
+from hf_resnet.classifier import Classifier, open_classifier
+from hf_resnet.commands.kept import folder_to_keep_in, rewritten, weights_fingerprint
 from hf_resnet.commands.processes import start
 from hf_resnet.commands.recipe import data_of
-from hf_resnet.config import DataConfig, MeasureConfig
+from hf_resnet.config import DataConfig, MeasureConfig, ModelConfig, as_dict
 from hf_resnet.data import Data, Split, load_data, read_record
-from hf_resnet.errors import DataError, HubError, LabelError
+from hf_resnet.data.metadata import column_of
+from hf_resnet.engine import Answering, open_fastest
+from hf_resnet.errors import DataError, HubError, LabelError, listed
+from hf_resnet.evaluation.answers import answers
+from hf_resnet.evaluation.comparison import by_column, compared
+from hf_resnet.evaluation.fitting import fitted, with_measured
+from hf_resnet.evaluation.label_space import model_numbers
 from hf_resnet.evaluation.measure import measure
+from hf_resnet.evaluation.measure import measured as measured_of
+from hf_resnet.evaluation.measured import Measured
+from hf_resnet.evaluation.outside import outside_of
+from hf_resnet.evaluation.page import About
 from hf_resnet.evaluation.report import table, write_report
+from hf_resnet.evaluation.robustness import robustness_of
+from hf_resnet.evaluation.studies import Studies
 from hf_resnet.screen import one_line, screen
 
 SOURCES = (
@@ -24,33 +40,118 @@ SOURCES = (
 )
 """The flags that name pictures; all others only say how they are to be read."""
 
+FITTED_HERE = (
+    "what was fitted was fitted on these very pictures, so what is told of it is a little too good; "
+    "--test_dir names others to measure on"
+)
+
 
 def run(config: MeasureConfig) -> None:
-    """Open the model, measure it, show the table and write the report."""
+    """Open the model, fit what is to be fitted, measure, show the table and write the report."""
     accelerator = start()
     console = screen(quiet=not accelerator.is_main_process)
     folder = resolve(config.model).folder
     named, taught = _named(config, folder)
+    keeps = folder_to_keep_in(config) if config.fits else None
     data = _data(config, named, taught or folder)
     split = _chosen(data, config)
-    classifier = open_classifier(config.model)
+    learned = read_record(folder).learned
+    model = _opened(config)
+    found: Studies = Studies()
     try:
-        measured = measure(classifier, split, config.compute, accelerator)
+        if config.fits and isinstance(model, Classifier):
+            model, found = fitted(model, data, learned, config, accelerator)
+        measured = _measured(config, model, (split, named), found, accelerator)
     except LabelError as exc:
         if taught in (None, folder):
             raise
         raise LabelError(_other_classes(folder, taught, exc)) from exc
-    measured = measured.knowing(read_record(folder).learned)
+    measured = _with_notes(measured, split, found).knowing(learned)
     console.print(table(measured))
+    report, about = _report_folder(config), _about(config, model)
+    classifier = model if isinstance(model, Classifier) else None
     problems: tuple[str, ...] = ()
-    report = _report_folder(config)
+    if accelerator.is_main_process and keeps and classifier:
+        rewritten(keeps, classifier, measured, is_own=_is_own(config))
     if accelerator.is_main_process and report:
-        problems = write_report(measured, split, report)
+        problems = write_report(measured, split, report, about, classifier)
     accelerator.wait_for_everyone()
     for line in (*data.notes, *problems):
         console.print(one_line(line))
+    if keeps:
+        console.print(f"\nkept in {keeps}: {listed(_kept(found))}")
     if report:
-        console.print(f"\nwritten to {report}: metrics.json, contact_sheet.png, confusion.png")
+        console.print(f"\nwritten to {report}: index.html, metrics.json and the pictures")
+
+
+def _opened(config: MeasureConfig) -> Classifier | Answering:
+    if config.backend == "torch":
+        return open_classifier(config.model)
+    return open_fastest(config.model, config.compute, config.backend)
+
+
+def _measured(
+    config: MeasureConfig,
+    model: Classifier | Answering,
+    pictures: tuple[Split, DataConfig],
+    found: Studies,
+    accelerator: Accelerator,
+) -> Measured:
+    """The figures, and whatever else was asked for."""
+    split, named = pictures
+    values = column_of(named, split, config.by) if config.by else []  # before the long work
+    number_of = model_numbers(split.labels, model.labels)
+    answered = answers(model, split, config.compute, accelerator).numbered(number_of)
+    figures = measured_of(answered, number_of, model.labels, split.name)
+    studies = with_measured(found, answered)
+    if config.compare:
+        other = replace(config.model, model_name_or_path=config.compare, model_revision=None)
+        theirs = measure(open_classifier(other), split, config.compute, accelerator)
+        studies = replace(studies, comparison=compared(figures, theirs, config.compare))
+    if config.by:
+        groups = by_column(figures, answered.number_N, values, config.by)
+        studies = replace(studies, by=groups)
+    if config.outside:
+        outside = outside_of(model, answered.logits_NK, config.outside, config.compute, accelerator)
+        studies = replace(studies, outside=outside)
+    if config.robustness:
+        how = (number_of, config.robustness_samples)
+        robust = robustness_of(model, split, answered, how, config.compute, accelerator)
+        studies = replace(studies, robustness=robust)
+    return replace(figures, studies=studies)
+
+
+def _with_notes(measured: Measured, split: Split, found: Studies) -> Measured:
+    fits = [each for each in (found.calibration, found.abstain, found.conformal) if each]
+    if not any(each.split == split.name for each in fits):
+        return measured
+    return replace(measured, notes=(*measured.notes, FITTED_HERE))
+
+
+def _kept(found: Studies) -> list[str]:
+    names = {"calibration": "the temperature", "abstain": "when not to answer"}
+    names |= {"conformal": "the probability from which on a class is named"}
+    return [words for name, words in names.items() if getattr(found, name)]
+
+
+def _about(config: MeasureConfig, model: Classifier | Answering) -> About:
+    """The exact command, and what it was carried out with."""
+    said, usual = as_dict(config), as_dict(MeasureConfig(model=ModelConfig(model_name_or_path="")))
+    words = ["hf-resnet", "measure"]
+    for name, value in said.items():
+        if value != usual.get(name):
+            words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+    network = None if isinstance(model, Answering) else model
+    return About(
+        model=config.model.model_name_or_path,
+        network=weights_fingerprint(network) if network else None,
+        command=tuple(words),
+        made_with=(
+            f"hf-resnet {version('hf-resnet')}",
+            model.backend if isinstance(model, Answering) else f"torch {version('torch')}",
+            f"precision {config.compute.precision}",
+        ),
+    )
 
 
 def split_of(config: MeasureConfig) -> Split:
@@ -99,11 +200,18 @@ def _chosen(data: Data, config: MeasureConfig) -> Split:
     raise DataError(f"{data.source} has no split {wanted[0]}; it has {', '.join(by_name)}")
 
 
+def _is_own(config: MeasureConfig) -> bool:
+    """Whether it is measured on its own held-out pictures, all of them, as it is."""
+    folder = Path(config.model.model_name_or_path)
+    return folder.is_dir() and config.data == DataConfig() and config.split is None
+
+
 def _report_folder(config: MeasureConfig) -> str | None:
     """The model's own report stays that of its own held-out pictures."""
-    folder = Path(config.model.model_name_or_path)
-    own = folder.is_dir() and config.data == DataConfig() and config.split is None
-    return config.output_dir or (str(folder / "report") if own else None)
+    own = _is_own(config) and config.backend == "torch"
+    return config.output_dir or (
+        str(Path(config.model.model_name_or_path) / "report") if own else None
+    )
 
 
 def _other_classes(folder: Path | None, taught: Path | None, exc: LabelError) -> str:

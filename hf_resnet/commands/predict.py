@@ -1,14 +1,16 @@
-"""hf-resnet predict: say what pictures are, on screen and in a file."""
+"""hf-resnet predict: say what pictures are, on screen and in a file.
+
+Imports no torch by itself: where the model has an export that is up to date, that answers.
+"""
 
 import os
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 
-from hf_resnet.classifier import Classifier, open_classifier
 from hf_resnet.commands.rows import PredictedRow, check_output, writer
-from hf_resnet.config import ComputeConfig, ModelConfig, PredictConfig
+from hf_resnet.config import ModelConfig, PredictConfig
 from hf_resnet.data import Row, Split, pictures
-from hf_resnet.engine import BadPicture, Engine, batches
+from hf_resnet.engine import Answering, BadPicture, batches, open_fastest
 from hf_resnet.errors import counted
 from hf_resnet.progress import Pace
 from hf_resnet.screen import one_line, screen
@@ -26,9 +28,9 @@ def run(config: PredictConfig) -> None:
     model = ModelConfig(
         model_name_or_path=config.model_name_or_path, trust_remote_code=config.trust_remote_code
     )
-    classifier = open_classifier(model)
-    top_k = min(config.top_k, len(classifier.labels))
-    coming = predicted(classifier, split, top_k, config.compute)
+    answering = open_fastest(model, config.compute, config.backend)
+    top_k = min(config.top_k, len(answering.labels))
+    coming = predicted(answering, split, top_k)
     seen: Counter[str] = Counter()
     shown: list[PredictedRow] = []
     with writer(config.output, top_k) as write:
@@ -42,31 +44,29 @@ def run(config: PredictConfig) -> None:
     if seen.total() > MOST_ON_SCREEN:
         more = "" if config.output else "; --output rows.csv writes them all"
         console.print(f"... and {seen.total() - MOST_ON_SCREEN:,} more{more}")
-    for note in split.notes:
+    for note in (*answering.notes, *split.notes):
         console.print(one_line(f"note: {note}"))
     told = counted(seen["good"], "picture")
     told += f", {counted(seen['bad'], 'file')} that could not be used" if seen["bad"] else ""
+    told += f", answered by {answering.backend}"
     console.print(f"{told}{f'; written to {config.output}' if config.output else ''}")
 
 
-def predicted(
-    classifier: Classifier, split: Split, top_k: int, compute: ComputeConfig
-) -> Iterator[PredictedRow]:
+def predicted(answering: Answering, split: Split, top_k: int) -> Iterator[PredictedRow]:
     """A row a picture, in order: its likeliest classes, or why it could not be used."""
-    engine = Engine(classifier.network, compute)
     bad: deque[BadPicture] = deque()
     order: deque[str] = deque()
     coming = batches(
         _noting(split.rows(), order),
-        lambda picture, _: classifier.preprocess(picture),
-        batch_size=engine.batch_size,
-        workers=engine.workers,
+        lambda picture, _: answering.preprocess(picture),
+        batch_size=answering.batch_size,
+        workers=answering.workers,
         on_bad=bad.append,
     )
     for batch in coming:
-        for probabilities_K in engine.probabilities(batch.pixels_BCHW):
+        for probabilities_K in answering.probabilities(batch.pixels_BCHW):
             yield from _bad_rows(order, bad)
-            found = classifier.likeliest(probabilities_K, top_k)
+            found = answering.likeliest(probabilities_K, top_k)
             yield PredictedRow(order.popleft(), tuple(found))
     yield from _bad_rows(order, bad)
 

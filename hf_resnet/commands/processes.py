@@ -11,6 +11,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.tracking import get_available_trackers
 
+from hf_resnet.commands.launched import cores
 from hf_resnet.errors import ConfigError, listed
 
 
@@ -46,10 +47,3 @@ def _installed(trackers: str | None) -> list[str] | None:
             f"{listed(there) or 'none'}"
         )
     return wanted
-
-
-def cores() -> int:
-    """The processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

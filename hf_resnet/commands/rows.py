@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from hf_resnet.classifier import Prediction
 from hf_resnet.errors import ConfigError, listed
+from hf_resnet.prediction import Prediction
 from hf_resnet.screen import one_line
 
 _ROWS_A_GROUP = 10_000

@@ -6,7 +6,7 @@ when the model is saved. What a person may have put there is left alone.
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,8 +21,10 @@ from hf_resnet.data import Data
 from hf_resnet.data.picture_cache import PictureCache
 from hf_resnet.errors import ConfigError, listed
 from hf_resnet.head.store import cache_folder
+from hf_resnet.hub.backup import ASIDE, Backup, fetch
 from hf_resnet.training.choice import Choice
 from hf_resnet.training.log import CURVE_FILE, LOG_FILE
+from hf_resnet.training.setting import Elsewhere
 
 LOCK_FILE = ".lock"
 _OWN = (
@@ -31,6 +33,7 @@ _OWN = (
     LOG_FILE,
     f".{LOG_FILE}.part",
     CURVE_FILE,
+    ASIDE,
     f".{CURVE_FILE}",
     f".{RECIPE_FILE}.part",
 )
@@ -140,7 +143,7 @@ def identity(
         name: value for name, value in asdict(choice.config).items() if name not in _FREE_TO_CHANGE
     }
     return {
-        "model": config.model.model_name_or_path,
+        "model": _model(config.model.model_name_or_path),
         "model_revision": config.model.model_revision,
         "data": data.fingerprint(),
         "method": choice.method,
@@ -154,6 +157,38 @@ def identity(
         "class_weight": config.head.class_weight,
         **train,
     }
+
+
+def _model(name: str) -> str:
+    """A folder without those above it: it may lie elsewhere on the machine that goes on."""
+    folder = Path(name).expanduser()
+    return folder.resolve().name if folder.is_dir() else name
+
+
+def repository_of(config: FinetuneConfig) -> str:
+    """Where on the Hub the model goes."""
+    return config.hub.hub_model_id or Path(config.output_dir).resolve().name
+
+
+@contextmanager
+def kept_elsewhere(
+    config: FinetuneConfig, folder: Path, tell: Callable[[str], None], *, main: bool
+) -> Iterator[Elsewhere | None]:
+    """The Hub's copy of the checkpoints, if one is wanted; in the end it waits for the last of them."""
+    repo, hub = repository_of(config), config.hub
+    if main and config.train.resume_from_checkpoint == "hub":
+        fetch(repo, folder, tell, token=hub.hub_token)
+    if hub.push_every is None:
+        yield None
+        return
+    if not main:
+        yield Elsewhere(hub.push_every, lambda _: None)
+        return
+    backup = Backup(repo, folder, tell, private=hub.hub_private_repo, token=hub.hub_token)
+    try:
+        yield Elsewhere(hub.push_every, backup.keep)
+    finally:
+        backup.close()
 
 
 def picture_cache(config: FinetuneConfig) -> PictureCache | None:

@@ -6,6 +6,7 @@ nothing of flags. Flag names are those of the Hugging Face example scripts where
 """
 
 from hf_resnet.config.benchmark import BenchmarkConfig
+from hf_resnet.config.check import CheckDataConfig
 from hf_resnet.config.export import Backend, ExportConfig, ExportFormat
 from hf_resnet.config.finetune import DemoConfig, FinetuneConfig, Method
 from hf_resnet.config.groups import (
@@ -16,17 +17,25 @@ from hf_resnet.config.groups import (
     OnBadImage,
     PreprocessConfig,
 )
-from hf_resnet.config.hub import HubConfig, PushConfig
+from hf_resnet.config.hub import HubConfig, PushConfig, PushDataConfig
 from hf_resnet.config.inside import DegradeConfig, ExplainConfig, LayersConfig
 from hf_resnet.config.limits import bytes_of
-from hf_resnet.config.models import MeasureConfig, PredictConfig, RelabelConfig
-from hf_resnet.config.page import DeploySpaceConfig, Hardware, PageLanguage, ServeConfig
+from hf_resnet.config.measure import MeasureConfig
+from hf_resnet.config.models import PredictConfig, RelabelConfig
+from hf_resnet.config.page import (
+    DeploySpaceConfig,
+    Hardware,
+    LabConfig,
+    PageLanguage,
+    ServeConfig,
+)
 from hf_resnet.config.training import TrainConfig
 from hf_resnet.config.written import as_dict, with_homes
 
 __all__ = [
     "Backend",
     "BenchmarkConfig",
+    "CheckDataConfig",
     "ComputeConfig",
     "DataConfig",
     "DegradeConfig",
@@ -39,6 +48,7 @@ __all__ = [
     "Hardware",
     "HeadConfig",
     "HubConfig",
+    "LabConfig",
     "LayersConfig",
     "MeasureConfig",
     "Method",
@@ -48,6 +58,7 @@ __all__ = [
     "PredictConfig",
     "PreprocessConfig",
     "PushConfig",
+    "PushDataConfig",
     "RelabelConfig",
     "ServeConfig",
     "TrainConfig",

@@ -39,6 +39,10 @@ class FinetuneConfig:
     train: OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
     compute: OmitArgPrefixes[ComputeConfig] = field(default_factory=ComputeConfig)
     hub: OmitArgPrefixes[HubConfig] = field(default_factory=HubConfig)
+    save_examples: int = 0
+    """Keep so many test pictures, up to 8 and small, in the model folder, for people to try on the
+    page. They are your pictures: deploy-space shows them to everybody; push leaves them at home."""
+
     overwrite_output_dir: bool = False
     """Replace a model folder that is already there."""
 
@@ -47,6 +51,7 @@ class FinetuneConfig:
 
     def __post_init__(self) -> None:
         within(self, "seed", 0, 2**32 - 1)
+        within(self, "save_examples", 0, 8)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,11 @@ def within(config: Any, name: str, low: float, high: float) -> None:
         raise ConfigError(f"--{name} is within {least} and {most}, got {got}")
 
 
+def steps_or_epoch(name: str, value: str) -> None:
+    if value != "epoch" and not (value.isdecimal() and int(value) > 0):
+        raise ConfigError(f"--{name} is a number of steps or the word epoch, got {value!r}")
+
+
 def bytes_of(text: str) -> int:
     """'4GB', '3.5 GiB' or '800MB' as a number of bytes; ConfigError where it is no such thing."""
     match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([KMGT])(i?)B?\s*", text, re.IGNORECASE)

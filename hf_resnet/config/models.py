@@ -1,11 +1,12 @@
-"""What is done with a model that is there: relabel, predict and measure."""
+"""What is done with a model that is there: relabel and predict."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from hf_resnet.config.groups import ComputeConfig, DataConfig, ModelConfig
+from hf_resnet.config.export import Backend
+from hf_resnet.config.groups import ComputeConfig, ModelConfig
 from hf_resnet.config.limits import at_least
 from hf_resnet.errors import ConfigError
 
@@ -77,6 +78,10 @@ class PredictConfig:
     image_column_name: str | None = None
     """The data set's column with the pictures."""
 
+    backend: Backend = "auto"
+    """What computes: torch, or an export of the model (see hf-resnet export); auto takes the quickest
+    export that is there and up to date, else torch, and torch where there is a graphics card."""
+
     trust_remote_code: bool = False
     """Run Python code that comes with a Hub model. Only for authors you trust."""
 
@@ -86,18 +91,3 @@ class PredictConfig:
         at_least(self, "top_k", 1)
         if not self.inputs:
             raise ConfigError("predict needs pictures: give files, a folder or a data set")
-
-
-@dataclass(frozen=True, kw_only=True)
-class MeasureConfig:
-    """Measure a classifier on labelled pictures, with intervals."""
-
-    model: OmitArgPrefixes[ModelConfig]
-    data: OmitArgPrefixes[DataConfig] = field(default_factory=DataConfig)
-    split: Literal["train", "validation", "test"] | None = None
-    """The split to measure on (default: test where there is one, else validation, else all there is)."""
-
-    compute: OmitArgPrefixes[ComputeConfig] = field(default_factory=ComputeConfig)
-    output_dir: str | None = None
-    """Where to write metrics.json and the pictures (default: the report folder of the model folder
-    where it is measured on its own held-out pictures, else nowhere)."""

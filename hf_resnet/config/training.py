@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from hf_resnet.config.limits import bytes_of, within
-from hf_resnet.errors import ConfigError
+from hf_resnet.config.limits import bytes_of, steps_or_epoch, within
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +111,8 @@ class TrainConfig:
     """Checkpoints that are kept, the newest ones."""
 
     resume_from_checkpoint: str | None = None
-    """A checkpoint folder to go on from. The same command again goes on by itself."""
+    """A checkpoint folder to go on from, or the word hub: what --push_every kept there. On the same
+    machine the same command again goes on by itself."""
 
     restart: bool = False
     """Begin anew where an unfinished run could be gone on with."""
@@ -126,11 +126,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name, low, high in _LIMITS:
             within(self, name, low, high)
-        steps = self.checkpointing_steps
-        if steps != "epoch" and not (steps.isdecimal() and int(steps) > 0):
-            raise ConfigError(
-                f"--checkpointing_steps is a number of steps or the word epoch, got {steps!r}"
-            )
+        steps_or_epoch("checkpointing_steps", self.checkpointing_steps)
         if self.memory_budget is not None:
             bytes_of(self.memory_budget)
 

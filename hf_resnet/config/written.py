@@ -22,7 +22,7 @@ def as_dict(config: Any) -> dict[str, Any]:
 
 _PATHS = (
     *("labels", "surgery", "output", "json", "picture", "resume_from_checkpoint"),
-    *("model_name_or_path", "dataset_name", "keep_wrong"),
+    *("model_name_or_path", "dataset_name", "keep_wrong", "write_clean"),
 )
 
 

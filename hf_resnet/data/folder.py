@@ -14,21 +14,19 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import datasets
-
-from hf_resnet.data.columns import RawSplit
 from hf_resnet.data.place import Place
 from hf_resnet.data.splits import USUAL_NAMES
 from hf_resnet.errors import DataError, counted, did_you_mean, listed
 from hf_resnet.images import SUFFIXES
 from hf_resnet.labels import natural_order
 
+if TYPE_CHECKING:
+    from hf_resnet.data.columns import RawSplit
+
 SPLIT_FOLDERS = {name: role for role, names in USUAL_NAMES.items() for name in names}
 LITTER = {"thumbs.db", "desktop.ini", "icon\r", "__macosx"}
-FEATURES = datasets.Features(
-    {"image": datasets.Image(decode=False), "label": datasets.Value("string")}
-)
 
 
 @dataclass
@@ -111,7 +109,7 @@ def has_folders(folder: Path) -> bool:
     return any(_is_folder(entry) for entry in _entries(folder))
 
 
-def read_folder(folder: Path) -> tuple[RawSplit, list[str]]:
+def read_folder(folder: Path) -> "tuple[RawSplit, list[str]]":
     """The pictures of a folder of class folders, and what to say about it."""
     skipped, notes, loose = Skipped(), [], 0
     paths: list[str] = []
@@ -139,8 +137,19 @@ def read_folder(folder: Path) -> tuple[RawSplit, list[str]]:
             f"{folder}: passed over {counted(loose, 'picture')} beside the class folders, "
             "which no folder gives a class"
         )
-    dataset = datasets.Dataset.from_dict({"image": paths, "label": names}, features=FEATURES)
-    return RawSplit(dataset, Place(str(folder))), [*notes, *skipped.notes(folder)]
+    return _labelled(folder, paths, names), [*notes, *skipped.notes(folder)]
+
+
+def _labelled(folder: Path, paths: list[str], names: list[str]) -> "RawSplit":
+    import datasets  # pictures that are only looked at are listed without it
+
+    from hf_resnet.data.columns import RawSplit
+
+    features = datasets.Features(
+        {"image": datasets.Image(decode=False), "label": datasets.Value("string")}
+    )
+    dataset = datasets.Dataset.from_dict({"image": paths, "label": names}, features=features)
+    return RawSplit(dataset, Place(str(folder)))
 
 
 def _classes_are_inside(only: Path) -> bool:

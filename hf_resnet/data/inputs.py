@@ -2,32 +2,39 @@
 
 No labels, and no keys beforehand: the first picture is ready before the last is found. The
 surprise: what a word means is decided by what is there. A file or folder of that name comes first,
-then a sample, then the Hub; a word that looks like a path is never asked for on the Hub.
+then a sample, then the Hub; a word that looks like a path is never asked for on the Hub. Files are
+listed without the `datasets` library, which takes longer to load than a picture to answer.
 """
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import datasets
 import numpy as np
 
-from hf_resnet.data import hub, samples
-from hf_resnet.data.columns import RawSplit, find_pictures_column
 from hf_resnet.data.folder import find_pictures, is_utf8, nearest
-from hf_resnet.data.place import Place
-from hf_resnet.data.rows import Split, Stored
-from hf_resnet.data.table import is_table, read_table
+from hf_resnet.data.rows import Files, Split, Stored, Streamed
 from hf_resnet.errors import DataError, HubError, listed
 from hf_resnet.images import SUFFIXES
 from hf_resnet.labels import Labels
 
+if TYPE_CHECKING:
+    from hf_resnet.data.columns import RawSplit
+
 
 def pictures(
-    inputs: Sequence[str], *, split: str = "test", image_column_name: str | None = None
+    inputs: Sequence[str],
+    *,
+    split: str = "test",
+    image_column_name: str | None = None,
+    streaming: bool = False,
 ) -> Split:
-    """The pictures of all inputs, in order; of those that are data sets, the ones of `split`."""
-    parts: list[Stored] = []
+    """The pictures of all inputs, in order; of those that are data sets, the ones of `split`.
+
+    With streaming, data sets and tables are read as they come, without being stored first.
+    """
+    parts: list[Stored | Streamed | Files] = []
     files: list[str] = []
     notes: list[str] = []
     for name in inputs:
@@ -41,14 +48,13 @@ def pictures(
             found, said = find_pictures(path)
             files += found
             notes += said
-        elif path.exists() and not is_table(path):
+        elif path.exists() and not _is_table(path):
             files.append(os.path.expanduser(name))  # noqa: PTH111  # as the person wrote it
         else:
             parts += _of_files(files)
             files = []
-            raw = _table_or_dataset(name, path, split)
-            columns = find_pictures_column(raw, image_column_name)
-            parts.append(Stored(columns.dataset, columns.place, np.arange(len(columns.dataset))))
+            raw = _table_or_dataset(name, path, split, streaming=streaming)
+            parts.append(_looked_at(raw, image_column_name))
     return Split("pictures", Labels(()), (*parts, *_of_files(files)), tuple(notes))
 
 
@@ -56,24 +62,40 @@ def _shown(name: str) -> str:
     return name.encode(errors="backslashreplace").decode()
 
 
-def _of_files(paths: list[str]) -> list[Stored]:
-    if not paths:
-        return []
-    features = datasets.Features({"image": datasets.Image(decode=False)})
-    dataset = datasets.Dataset.from_dict({"image": paths}, features=features)
-    return [Stored(dataset, Place("files"), np.arange(len(paths)))]
+def _of_files(paths: list[str]) -> list[Files]:
+    return [Files(tuple(paths))] if paths else []
 
 
-def _table_or_dataset(name: str, path: Path, split: str) -> RawSplit:
+def _looked_at(raw: "RawSplit", image_column_name: str | None) -> Stored | Streamed:
+    from hf_resnet.data.columns import find_pictures_column
+
+    columns = find_pictures_column(raw, image_column_name)
+    if columns.streaming:
+        return Streamed(columns.dataset, columns.place, None, {})
+    return Stored(columns.dataset, columns.place, np.arange(len(columns.dataset)))
+
+
+def _is_table(path: Path) -> bool:
+    if path.suffix.lower() in SUFFIXES:
+        return False  # asked first, since tables bring their libraries along
+    from hf_resnet.data.table import is_table
+
+    return is_table(path)
+
+
+def _table_or_dataset(name: str, path: Path, split: str, *, streaming: bool) -> "RawSplit":
+    from hf_resnet.data import hub, samples
+    from hf_resnet.data.table import read_table
+
     if path.exists():
-        return read_table(name, "predict")
+        return read_table(name, "predict", streaming=streaming)
     if samples.is_sample(name):
-        found, _ = samples.open_sample(name)
+        found, _ = samples.open_sample(name, streaming=streaming)
     elif _looks_like_path(name, path):
         raise DataError(f"no file or folder {name}{nearest(path)}")
     else:
         try:
-            found = hub.open_dataset(name)
+            found = hub.open_dataset(name, streaming=streaming)
         except (DataError, HubError) as exc:
             raise type(exc)(f"no file or folder {name}{nearest(path)}; and {exc}") from exc
     if split in found:
@@ -87,7 +109,7 @@ def _looks_like_path(name: str, path: Path) -> bool:
     """Whether a person who writes this means a file, though there is none."""
     return (
         path.suffix.lower() in SUFFIXES
-        or is_table(path)
+        or _is_table(path)
         or name.startswith(("/", "./", "../", "~"))
         or name.count("/") > 1
         or ("/" in name and path.parent.is_dir())

@@ -63,18 +63,23 @@ class Data:
 
 
 def load_data(
-    config: DataConfig, *, remembered: Path | None = None, make_validation: bool = True
+    config: DataConfig,
+    *,
+    remembered: Path | None = None,
+    make_validation: bool = True,
+    every_class: bool = True,
 ) -> Data:
     """The splits that the config names; `remembered` is the folder of a run to split like.
 
-    With `make_validation` off, training pictures are left whole where no validation split is given.
+    With `make_validation` off, training pictures are left whole where no validation split is given;
+    with `every_class` off, a class may be without a picture that can be read.
     """
     source = open_source(config)
     labelled, unlabelled = read_labels(_columns(source, config))
     labels = align(labelled)
     notes = [*source.notes, *unlabelled]
     parts = {role: part_of(each, labels) for role, each in labelled.items()}
-    if "train" in parts:
+    if "train" in parts and every_class:
         check_every_class(parts["train"], labels, config.max_train_samples)
     if make_validation and "train" in parts and "validation" not in parts:
         record = read_record(remembered)

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datasets.utils.file_utils import xopen
-
 from hf_resnet.errors import HubError, PictureError
 from hf_resnet.images import read
 
@@ -58,6 +56,8 @@ class Place:
 
 
 def _read_remote(path: str) -> tuple[bytes, str | None]:
+    from datasets.utils.file_utils import xopen
+
     try:
         with xopen(path, "rb") as file:
             return file.read(), None

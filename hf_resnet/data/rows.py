@@ -16,10 +16,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from datasets.utils import tqdm
 
 from hf_resnet.data.place import Place
-from hf_resnet.data.refusals import translated
 from hf_resnet.data.splits import Side
 from hf_resnet.data.values import NO_LABEL, Naming
 from hf_resnet.errors import DataError, listed
@@ -116,6 +114,8 @@ class Stored:
 
 def progress(count: int, title: str) -> Any:
     """range(count), with a bar once it takes long, shown by one process alone."""
+    from datasets.utils import tqdm
+
     other = os.environ.get("LOCAL_RANK", "0") != "0"
     about = one_line(f"Reading {title}")
     return tqdm(
@@ -134,6 +134,28 @@ def _without(row: Row, problem: str) -> Row:
     return replace(row, key=NO_KEY, data=b"", problem=problem)
 
 
+@dataclass(frozen=True)
+class Files:
+    """Pictures that are only looked at, by their paths: no labels, and no library to read them."""
+
+    paths: tuple[str, ...]
+    place: Place = field(default=Place("files"))
+
+    @property
+    def size(self) -> int:
+        return len(self.paths)
+
+    def rows(self, first: int, step: int) -> Iterator[Row]:
+        """Every `step`-th row, from the position `first` on."""
+        for position in range(first, self.size, step):
+            cell = {"bytes": None, "path": self.paths[position]}
+            yield _row(self.place, cell, position, None)
+
+    def entries(self) -> Iterator[tuple[str, int]]:
+        """(key, label) of the rows that have both: of none."""
+        yield from ()
+
+
 @dataclass
 class Seen:
     """What a stream turned out to hold, filled in once it has been read to its end."""
@@ -146,10 +168,12 @@ class Streamed:
     """Rows as they come. Each process reads the whole stream, and keeps what is its own."""
 
     dataset: Any
-    """A datasets.IterableDataset with the columns `image` and `label`."""
+    """A datasets.IterableDataset with the columns `image` and, where there are classes, `label`."""
 
     place: Place
-    naming: Naming
+    naming: Naming | None
+    """None for pictures that are only looked at."""
+
     index_of: Mapping[str, int]
     """The label of each class name."""
 
@@ -195,16 +219,20 @@ class Streamed:
                 return
 
     def _all(self) -> Iterator[Row]:
+        from hf_resnet.data.refusals import translated
+
         coming = enumerate(self.dataset)
         while True:
             with translated(self.place.title):
                 index, example = next(coming, (0, None))
             if example is None:
                 return
-            yield _row(self.place, example["image"], index, self._label(example["label"], index))
+            yield _row(self.place, example["image"], index, self._label(example, index))
 
-    def _label(self, value: Any, index: int) -> int:
-        name = self.naming(value)
+    def _label(self, example: Mapping[str, Any], index: int) -> int | None:
+        if self.naming is None:
+            return None
+        name = self.naming(example["label"])
         if name is not None and name not in self.index_of:
             raise DataError(
                 f"{self.place.title} row {index} is of the class {name!r}, which the training "
@@ -219,7 +247,7 @@ class Split:
 
     name: str
     labels: Labels
-    parts: tuple[Stored | Streamed, ...]
+    parts: tuple[Stored | Streamed | Files, ...]
     notes: tuple[str, ...] = ()
 
     @property

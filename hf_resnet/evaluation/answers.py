@@ -5,18 +5,19 @@ once and in the order of the split. The scores stay in memory: four bytes a pict
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from accelerate import Accelerator
 from accelerate.utils import gather_object
+from numpy.typing import NDArray
 from PIL import Image
 
 from hf_resnet.classifier import Classifier
 from hf_resnet.config import ComputeConfig, HeadConfig
 from hf_resnet.data import Row, Split
-from hf_resnet.engine import BadPicture, Engine, batches
+from hf_resnet.engine import Answering, BadPicture, Engine, batches
 from hf_resnet.errors import DataError, HfResnetError, ModelError
 from hf_resnet.head.features import extract
 from hf_resnet.head.share import NO_LABEL
@@ -24,6 +25,25 @@ from hf_resnet.metrics.arrays import Array, IntArray
 from hf_resnet.progress import Pace
 
 _ROWS_AT_ONCE = 4096
+Levels = NDArray[np.uint8]
+
+
+Change = Callable[[Levels, str], Levels]
+"""What happens to the pixels_HWC that the network is to see; the text is the picture's key."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """How a split is looked at, where that is not as usual."""
+
+    change: Change | None = None
+    only: frozenset[str] | None = None
+    """The keys of the pictures that are looked at."""
+
+    needs_class: bool = True
+    """Off: pictures without a class are answered too, and every truth_N is NO_LABEL."""
+
+    quiet: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,15 +57,20 @@ class Answers:
 
     logits_NK: Array
     bad: tuple[BadPicture, ...]
+    number_N: IntArray
+    """Which row of the split each is."""
+
+    def numbered(self, number_of: IntArray) -> "Answers":
+        """The same with the classes as the model numbers them."""
+        return replace(self, truth_N=number_of[self.truth_N])
 
 
 def answers(
-    classifier: Classifier,
+    model: Classifier | Answering,
     split: Split,
     compute: ComputeConfig,
     accelerator: Accelerator | None = None,
-    *,
-    quiet: bool = False,
+    look: Look | None = None,
 ) -> Answers:
     """Every usable picture of the split answered once; DataError where there is none.
 
@@ -53,7 +78,7 @@ def answers(
     """
     part = _Part()
     try:
-        _fill(part, classifier, split, compute, accelerator, quiet=quiet)
+        _fill(part, model, split, compute, (accelerator, look or Look()))
     except HfResnetError as exc:
         part = _Part(failure=exc)
     parts = gather_object([part]) if accelerator else [part]
@@ -61,6 +86,24 @@ def answers(
         if each.failure is not None:
             raise each.failure
     return _together(parts, split)
+
+
+def made_ready(
+    model: Classifier | Answering, compute: ComputeConfig, accelerator: Accelerator | None = None
+) -> Answering:
+    """The model folded and on its device; made once where the same pictures are asked often."""
+    if isinstance(model, Answering):
+        return model
+    engine = Engine(model.network, compute, accelerator.device if accelerator else None)
+    return Answering(
+        labels=model.labels,
+        preprocess=model.preprocess,
+        logits=engine.logits,
+        probabilities=engine.probabilities,
+        batch_size=engine.batch_size,
+        workers=engine.workers,
+        backend="torch",
+    )
 
 
 def stored_answers(
@@ -96,6 +139,7 @@ def stored_answers(
         truth_N=features.label_N,
         logits_NK=logits_NK,
         bad=features.bad,
+        number_N=features.row_N,
     )
 
 
@@ -115,30 +159,34 @@ class _Part:
 
 def _fill(
     part: _Part,
-    classifier: Classifier,
+    model: Classifier | Answering,
     split: Split,
     compute: ComputeConfig,
-    accelerator: Accelerator | None,
-    *,
-    quiet: bool,
+    how: tuple[Accelerator | None, Look],
 ) -> None:
     """The share of one process."""
+    accelerator, look = how
     shard = accelerator.process_index if accelerator else 0
     shards = accelerator.num_processes if accelerator else 1
-    engine = Engine(classifier.network, compute, accelerator.device if accelerator else None)
+    engine = made_ready(model, compute, accelerator)
+    preprocess = engine.preprocess
     keys: dict[int, str] = {}
 
     def prepare(picture: Image.Image, row: Row) -> Array:
-        return classifier.preprocess(picture)
+        pixels_HWC = preprocess.resized(picture)
+        if look.change:
+            pixels_HWC = look.change(pixels_HWC, keys[int(row.key)])
+        return preprocess.normalised(pixels_HWC)
 
     ready = batches(
-        _numbered(split, shard, shards, keys),
+        _numbered(split, (shard, shards), keys, look),
         prepare,
         batch_size=engine.batch_size,
         workers=compute.dataloader_num_workers,
         on_bad=part.bad.append,
     )
-    with Pace(f"Measuring on {split.name}", split.size, shown=shard == 0 and not quiet) as pace:
+    shown = shard == 0 and not look.quiet
+    with Pace(f"Measuring on {split.name}", split.size, shown=shown) as pace:
         for batch in ready:
             logits_BK = engine.logits(batch.pixels_BCHW)
             if not np.isfinite(logits_BK).all():
@@ -151,17 +199,21 @@ def _fill(
             part.numbers += numbers
             part.keys += [keys[number] for number in numbers]
             part.origins += batch.origins
-            part.truth += [label for label in batch.labels if label is not None]
+            part.truth += [NO_LABEL if label is None else label for label in batch.labels]
             part.logits_BK.append(logits_BK)
             pace.advance((len(part.numbers) + len(part.bad)) * shards - pace.done)
     # on_bad is told of no number; but what came through in no batch is bad, in the same order
     part.bad_numbers = sorted(keys.keys() - set(part.numbers))
 
 
-def _numbered(split: Split, shard: int, shards: int, keys: dict[int, str]) -> Iterator[Row]:
+def _numbered(
+    split: Split, share: tuple[int, int], keys: dict[int, str], look: Look
+) -> Iterator[Row]:
     """The rows with their place in the split for a key; the real keys are noted in `keys`."""
-    for number, row in zip(itertools.count(shard, shards), split.rows(shard, shards)):
-        if row.label is None and row.problem is None:
+    for number, row in zip(itertools.count(*share), split.rows(*share)):
+        if look.only is not None and row.key not in look.only:
+            continue
+        if look.needs_class and row.label is None and row.problem is None:
             raise DataError(_no_class(row.origin, split))
         keys[number] = row.key
         yield replace(row, key=str(number))
@@ -185,6 +237,7 @@ def _together(parts: list[_Part], split: Split) -> Answers:
         truth_N=np.array(truth, dtype=np.int64)[order],
         logits_NK=np.concatenate(logits)[order],
         bad=tuple(picture for _, picture in bad),
+        number_N=np.sort(np.array(numbers, dtype=np.int64)),
     )
 
 

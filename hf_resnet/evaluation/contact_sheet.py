@@ -15,10 +15,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from hf_resnet.data import Split
-from hf_resnet.errors import PictureError
 from hf_resnet.evaluation.measured import Measured, Outcome, mistakes
+from hf_resnet.evaluation.seen_again import seen_again
 from hf_resnet.fonts import Lettering, cut, default_font, lettering, runs
-from hf_resnet.images import decode
 
 COLUMNS = 6
 CELL = 204
@@ -56,7 +55,7 @@ def contact_sheet(measured: Measured, split: Split, letters: Lettering, *, most:
     """A PNG of at most `most` wrong and `most` right answers."""
     sections = _sections(measured, most)
     chosen = {outcome.key for section in sections for outcome in section.outcomes}
-    thumbnails = _thumbnails(split, chosen)
+    thumbnails = seen_again(split, chosen, _small)
     columns = min(COLUMNS, max(len(section.outcomes) for section in sections))
     width = max(columns * (CELL + GAP) + GAP, 3 * (CELL + GAP) + GAP)
     height = TITLE + sum(section.height(columns) for section in sections)
@@ -98,20 +97,6 @@ def _heading(outcomes: Sequence[Outcome], most: int, kind: str, how: str) -> str
     if len(outcomes) > most:
         return f"{most} of {len(outcomes):,} {kind} answers, {how}"
     return f"All {len(outcomes)} {kind} answers" if len(outcomes) > 1 else f"The one {kind} answer"
-
-
-def _thumbnails(split: Split, keys: set[str]) -> dict[str, Image.Image]:
-    """The pictures with these keys, small; the split is read no further than the last of them."""
-    found: dict[str, Image.Image] = {}
-    for row in split.rows():
-        if row.key in keys and row.key not in found and row.problem is None:
-            try:
-                found[row.key] = _small(decode(row.data))
-            except PictureError:
-                continue  # it was readable a moment ago; its cell says that it is no longer
-        if len(found) == len(keys):
-            break
-    return found
 
 
 def _small(picture: Image.Image) -> Image.Image:

@@ -6,7 +6,7 @@ from accelerate import Accelerator
 from hf_resnet.classifier import Classifier
 from hf_resnet.config import ComputeConfig
 from hf_resnet.data import Split
-from hf_resnet.evaluation.answers import answers
+from hf_resnet.evaluation.answers import Look, answers
 from hf_resnet.evaluation.label_space import model_numbers
 from hf_resnet.metrics import accuracy, macro_f1
 from hf_resnet.metrics.log_loss import log_loss
@@ -20,7 +20,7 @@ def judge(
 ) -> dict[str, float]:
     """accuracy, macro_f1 and log_loss on every usable picture, the same in every process."""
     number_of = model_numbers(split.labels, classifier.labels)
-    found = answers(classifier, split, compute, accelerator, quiet=True)
+    found = answers(classifier, split, compute, accelerator, Look(quiet=True))
     truth_N = number_of[found.truth_N]
     answer_N = found.logits_NK.argmax(axis=1)
     return {

@@ -11,17 +11,26 @@ from accelerate import Accelerator
 from hf_resnet.classifier import Classifier
 from hf_resnet.config import ComputeConfig, HeadConfig
 from hf_resnet.data import Split
+from hf_resnet.engine import Answering
 from hf_resnet.errors import listed
 from hf_resnet.evaluation.answers import Answers, answers, stored_answers
+from hf_resnet.evaluation.figure import Figure
 from hf_resnet.evaluation.label_space import model_numbers
-from hf_resnet.evaluation.measured import ClassFigures, Figure, Measured, Mistake, Outcome
+from hf_resnet.evaluation.measured import ClassFigures, Measured, Mistake, Outcome
 from hf_resnet.labels import Labels
-from hf_resnet.metrics import METRICS, confusion_matrix, most_confused, per_class_of
-from hf_resnet.metrics.arrays import Array, FloatArray, IntArray
+from hf_resnet.metrics import (
+    METRICS,
+    confusion_matrix,
+    most_confused,
+    per_class_of,
+    reliability,
+    softmax,
+)
+from hf_resnet.metrics.arrays import Array, IntArray
 
 
 def measure(
-    classifier: Classifier,
+    model: Classifier | Answering,
     split: Split,
     compute: ComputeConfig,
     accelerator: Accelerator | None = None,
@@ -36,31 +45,38 @@ def measure(
     Each process gets the whole result. LabelError where the data has classes that the model lacks,
     DataError where no picture is left.
     """
-    number_of = model_numbers(split.labels, classifier.labels)
-    if head is None:
-        found = answers(classifier, split, compute, accelerator)
+    number_of = model_numbers(split.labels, model.labels)
+    if head is None or isinstance(model, Answering):
+        found = answers(model, split, compute, accelerator)
     else:
-        found = stored_answers(classifier, split, head, compute, accelerator)
-    truth_N = number_of[found.truth_N]
-    answers_N = found.logits_NK.argmax(axis=1)
+        found = stored_answers(model, split, head, compute, accelerator)
+    return measured(found.numbered(number_of), number_of, model.labels, split.name)
+
+
+def measured(found: Answers, number_of: IntArray, labels: Labels, split: str) -> Measured:
+    """What answers, numbered as the model numbers its classes, come to; number_of are those that the
+    data has."""
+    truth_N, answers_N = found.truth_N, found.logits_NK.argmax(axis=1)
     listed_K = _listed_classes(number_of, answers_N)
     matrix_KK = confusion_matrix(
         _place(listed_K, truth_N), _place(listed_K, answers_N), len(listed_K)
     )
-    names = tuple(classifier.labels.names[k] for k in listed_K)
+    names = tuple(labels.names[k] for k in listed_K)
+    shares_NK = softmax(found.logits_NK).astype(np.float32)
     return Measured(
-        split=split.name,
+        split=split,
         names=names,
-        figures=_figures(truth_N, found.logits_NK),
+        figures=_figures(truth_N, found.logits_NK, shares_NK),
         classes=_classes(matrix_KK, names)[: len(number_of)],
         confused=tuple(
             Mistake(names[each.truth], names[each.answer], each.count, each.share)
             for each in most_confused(matrix_KK)
         ),
         bad=found.bad,
-        outcomes=_outcomes(found, truth_N, answers_N, classifier.labels),
-        notes=_notes(matrix_KK, names, len(number_of), len(classifier.labels)),
+        outcomes=_outcomes(found, shares_NK.max(axis=1), labels),
+        notes=_notes(matrix_KK, names, len(number_of), len(labels)),
         matrix_KK=matrix_KK,
+        steps=tuple(reliability(truth_N, shares_NK)),
     )
 
 
@@ -77,17 +93,24 @@ def _place(listed_K: IntArray, numbers_N: IntArray) -> IntArray:
     return place
 
 
-def _figures(truth_N: IntArray, logits_NK: Array) -> dict[str, Figure]:
+def _figures(truth_N: IntArray, logits_NK: Array, shares_NK: Array) -> dict[str, Figure]:
     """Every headline figure that says something about so many classes."""
-    given = {"answers": logits_NK.argmax(axis=1), "scores": logits_NK}
+    given = {
+        "answers": logits_NK.argmax(axis=1),
+        "logits": logits_NK,
+        "probabilities": shares_NK,
+    }
+    present = np.unique(truth_N)
     figures = {}
     for name, metric in METRICS.items():
-        if logits_NK.shape[1] <= metric.above_classes:
+        if logits_NK.shape[1] <= metric.above_classes or len(present) < metric.present_classes:
             continue
-        options = {"among": np.unique(truth_N)} if metric.averages_classes else {}
+        options = {"among": present} if metric.averages_classes else {}
         value = metric.value(truth_N, given[metric.takes], **options)
         interval = metric.interval(truth_N, given[metric.takes], **options)
-        figures[name] = Figure(metric.title, value, interval.low, interval.high, len(truth_N))
+        figures[name] = Figure(
+            metric.title, value, interval.low, interval.high, len(truth_N), metric.is_share
+        )
     return figures
 
 
@@ -106,27 +129,18 @@ def _classes(matrix_KK: IntArray, names: tuple[str, ...]) -> tuple[ClassFigures,
     )
 
 
-def _outcomes(
-    found: Answers, truth_N: IntArray, answers_N: IntArray, labels: Labels
-) -> tuple[Outcome, ...]:
-    likely_N = _probability_of_answer(found.logits_NK)
+def _outcomes(found: Answers, likely_N: Array, labels: Labels) -> tuple[Outcome, ...]:
+    answers_N = found.logits_NK.argmax(axis=1)
     return tuple(
         Outcome(
             key=found.keys[i],
             origin=found.origins[i],
-            truth=labels.names[truth_N[i]],
+            truth=labels.names[found.truth_N[i]],
             prediction=labels.names[answers_N[i]],
             probability=float(likely_N[i]),
         )
-        for i in range(len(truth_N))
+        for i in range(len(answers_N))
     )
-
-
-def _probability_of_answer(logits_NK: Array) -> FloatArray:
-    """The softmax of the largest logit of each row."""
-    below_NK = logits_NK.astype(np.float64) - logits_NK.max(axis=1, keepdims=True)
-    likely_N: FloatArray = 1 / np.exp(below_NK).sum(axis=1)
-    return likely_N
 
 
 def _notes(

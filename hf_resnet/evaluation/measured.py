@@ -11,30 +11,15 @@ from typing import Any
 import numpy as np
 
 from hf_resnet.engine import BadPicture
+from hf_resnet.evaluation.figure import Figure
+from hf_resnet.evaluation.studies import Studies
+from hf_resnet.metrics import Bin
 from hf_resnet.metrics.arrays import IntArray
 from hf_resnet.metrics.intervals import LEVEL
 
-SCHEMA = 2
+SCHEMA = 3
 MOST_WRONG = 200
 MOST_COUNTED = 2000
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A headline figure with its 95 % interval and the number of pictures behind it."""
-
-    title: str
-    value: float
-    low: float
-    high: float
-    n: int
-
-    def __str__(self) -> str:
-        """87.3 % (95 %: 84.1–90.0, n = 500)"""
-        return (
-            f"{100 * self.value:.1f} % ({100 * LEVEL:.0f} %: "
-            f"{100 * self.low:.1f}–{100 * self.high:.1f}, n = {self.n:,})"
-        )
 
 
 @dataclass(frozen=True)
@@ -102,6 +87,12 @@ class Measured:
     matrix_KK: IntArray = field(compare=False)
     """Counts; row: the truth, column: the answer. It says nothing that `outcomes` does not."""
 
+    steps: tuple[Bin, ...] = ()
+    """The answers by how sure they were, and how many of them were right."""
+
+    studies: Studies = field(default_factory=Studies)
+    """What was asked for beyond the figures."""
+
     @property
     def n(self) -> int:
         """How many pictures the figures are of."""
@@ -144,8 +135,10 @@ class Measured:
                 }
                 for each in mistakes(self.outcomes)[:MOST_WRONG]
             ],
+            "reliability": [asdict(each) for each in self.steps],
             "bad_pictures": [asdict(each) for each in self.bad],
             "notes": list(self.notes),
+            **self.studies.to_json(),
         }
 
 

@@ -1,4 +1,4 @@
-"""A measurement shown: a table on the screen; metrics.json and two pictures in a folder."""
+"""A measurement shown: a table on the screen; a page, metrics.json and the pictures in a folder."""
 
 import json
 from pathlib import Path
@@ -8,15 +8,24 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from hf_resnet.classifier import Classifier
 from hf_resnet.data import Split
 from hf_resnet.evaluation.contact_sheet import contact_sheet
+from hf_resnet.evaluation.figure import Figure
 from hf_resnet.evaluation.measured import ClassFigures, Measured
-from hf_resnet.fonts import cut, lettering
+from hf_resnet.evaluation.page import About, page
+from hf_resnet.evaluation.told import told
+from hf_resnet.evaluation.worst import worst
+from hf_resnet.fonts import Lettering, cut, lettering
+from hf_resnet.metrics import METRICS
 from hf_resnet.writing import on_disk, write_all
 
 METRICS_FILE = "metrics.json"
 SHEET_FILE = "contact_sheet.png"
 CONFUSION_FILE = "confusion.png"
+CALIBRATION_FILE = "calibration.png"
+ROBUSTNESS_FILE = "robustness.png"
+PAGE_FILE = "index.html"
 
 MOST_CLASSES = 20
 MOST_MISTAKES = 5
@@ -33,37 +42,77 @@ def table(measured: Measured) -> RenderableType:
     ]
     if measured.confused:
         parts.append(_mistakes(measured))
+    for heading, lines in told(measured.studies):
+        parts.append(Group(Text(heading, style="bold"), *(Text(f"  {line}") for line in lines)))
     if measured.bad:
         parts.append(_bad(measured))
     parts += [Text(f"Note: {note}") for note in measured.notes]
     return Group(*_spaced(parts))
 
 
-def write_report(measured: Measured, split: Split, folder: str | Path) -> tuple[str, ...]:
-    """Write metrics.json, contact_sheet.png and confusion.png; what a person should know of them.
+def write_report(
+    measured: Measured,
+    split: Split,
+    folder: str | Path,
+    about: About | None = None,
+    classifier: Classifier | None = None,
+) -> tuple[str, ...]:
+    """Write index.html, metrics.json and the pictures; what a person should know of them.
 
-    All three or none: an earlier report stays whole where the disk refuses. The split is read again
-    for the contact sheet. Under several processes only the main one writes.
+    All of them or none: an earlier report stays whole where the disk refuses. The split is read again
+    for what it shows. The classifier is asked what it looked at in its worst mistakes; without one
+    nothing says. Under several processes only the main one writes.
     """
-    from hf_resnet.evaluation.confusion_plot import confusion_plot  # matplotlib looks for fonts
-
     letters = lettering(measured.names)
+    plots = _plots(measured, letters)
+    seen = worst(measured, split, classifier)
     contents = {
         METRICS_FILE: as_text(measured.to_json()).encode(errors="backslashreplace"),
         SHEET_FILE: contact_sheet(measured, split, letters),
-        CONFUSION_FILE: confusion_plot(measured, letters),
+        **{name: png for name, (_, png) in plots.items()},
+        PAGE_FILE: page(measured, about or About("this model"), dict(plots.values()), seen),
     }
     needs = sum(map(len, contents.values()))
     with on_disk(f"the report in {folder}", "name another folder with --output_dir", needs=needs):
         write_all(Path(folder), contents)
+        for name in {CALIBRATION_FILE, ROBUSTNESS_FILE} - set(contents):
+            Path(folder, name).unlink(missing_ok=True)  # of an earlier measurement
     return (letters.problem,) if letters.problem else ()
+
+
+def _plots(measured: Measured, letters: Lettering) -> dict[str, tuple[str, bytes]]:
+    """The heading and the PNG of each picture, by the name of its file."""
+    from hf_resnet.evaluation.confusion_plot import confusion_plot  # matplotlib looks for fonts
+    from hf_resnet.evaluation.figure_plots import calibration_plot, robustness_plot
+
+    found = {}
+    if measured.steps:
+        found[CALIBRATION_FILE] = ("How sure, and how right", calibration_plot(measured))
+    if measured.studies.robustness:
+        robust = robustness_plot(measured.studies.robustness)
+        found[ROBUSTNESS_FILE] = ("Changed pictures, by kind", robust)
+    found[CONFUSION_FILE] = ("Who is taken for whom", confusion_plot(measured, letters))
+    return found
 
 
 def _headline(measured: Measured) -> Table:
     grid = Table.grid(padding=(0, 2))
-    for figure in measured.figures.values():
+    for figure in shown_figures(measured):
         grid.add_row(f"  {figure.title}", str(figure))
     return grid
+
+
+def shown_figures(measured: Measured) -> list[Figure]:
+    """Those of the short table; balanced accuracy only where uneven classes make it another number."""
+    shown = [
+        figure
+        for name, figure in measured.figures.items()
+        if name not in METRICS or METRICS[name].is_shown
+    ]
+    accuracy, balanced = (measured.figures.get(each) for each in ("accuracy", "balanced_accuracy"))
+    if accuracy and balanced and abs(accuracy.value - balanced.value) < 0.0005:
+        shown.remove(balanced)
+    return shown
 
 
 def _classes(measured: Measured) -> RenderableType:

@@ -23,7 +23,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from hf_resnet.classifier import Classifier, Prediction
+from hf_resnet.classifier import Classifier
 from hf_resnet.config import ComputeConfig
 from hf_resnet.engine import Engine
 from hf_resnet.errors import ConfigError
@@ -31,7 +31,8 @@ from hf_resnet.explain import seeing
 from hf_resnet.explain.question import Answer, Need, Question
 from hf_resnet.explain.sheet import Block, Panel, as_png, percent, shown
 from hf_resnet.images import decode
-from hf_resnet.progress import Pace
+from hf_resnet.prediction import Prediction
+from hf_resnet.progress import Pace, Told
 
 Attack = Literal["pgd", "fgsm"]
 TITLE = "Fooled: the smallest step that changes the answer"
@@ -77,8 +78,9 @@ def explain(
     attack: Attack = "pgd",
     most_levels: int = MOST_LEVELS,
     compute: ComputeConfig | None = None,
+    told: Told | None = None,
 ) -> Adversarial:
-    """The first eps of at most most_levels that fools it, and its picture."""
+    """The first eps of at most most_levels that fools it, and its picture. told hears of every trial."""
     original = seeing.scaled(classifier.preprocess, picture)
     engine = seeing.engine_for(classifier, compute)
     before = _answer(classifier, engine, original)[0]
@@ -90,7 +92,8 @@ def explain(
         )
     goal = _Goal(said, wanted)
     best, lead = original, -1.0
-    with Pace(f"Looking for the smallest step ({attack})", None, unit="trials") as pace:
+    title = f"Looking for the smallest step ({attack})"
+    with Pace(title, None, unit="trials", told=told) as pace:
         for levels in range(1, most_levels + 1):
             for tried in ATTACKS[attack](classifier, original, goal, levels):
                 pace.advance(1)

@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from hf_resnet.classifier import Classifier, Prediction
+from hf_resnet.classifier import Classifier
 from hf_resnet.errors import ConfigError, ModelError
 from hf_resnet.explain import seeing
 from hf_resnet.explain.layers import Trace, trace
@@ -28,6 +28,7 @@ from hf_resnet.explain.maps import heat_over
 from hf_resnet.explain.question import Answer, Need, Question
 from hf_resnet.explain.sheet import Block, Panel, percent, shown
 from hf_resnet.metrics.arrays import FloatArray
+from hf_resnet.prediction import Prediction
 
 TITLE = "Grad-CAM: where it found what speaks for the class"
 NEEDS: tuple[Need, ...] = ("picture",)

@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from hf_resnet.classifier import Classifier, Prediction
+from hf_resnet.classifier import Classifier
 from hf_resnet.config import ComputeConfig
 from hf_resnet.engine import Engine
 from hf_resnet.errors import ConfigError
@@ -27,7 +27,8 @@ from hf_resnet.explain import seeing
 from hf_resnet.explain.question import Answer, Need, Question
 from hf_resnet.explain.sheet import Block, Panel, as_png, percent, shown
 from hf_resnet.images import decode
-from hf_resnet.progress import Pace
+from hf_resnet.prediction import Prediction
+from hf_resnet.progress import Pace, Told
 
 TITLE = "Ideal picture: what the network holds for the class most"
 NEEDS: tuple[Need, ...] = ("class",)
@@ -89,15 +90,17 @@ def explain(
     seed: int = 0,
     growth: Growth | None = None,
     compute: ComputeConfig | None = None,
+    told: Told | None = None,
 ) -> Ideal:
-    """Grow the picture of a class; the same for the same seed."""
+    """Grow the picture of a class; the same for the same seed. told hears of every step."""
     growth = growth or Growth()
     index = classifier.labels.find(class_name)
     engine = seeing.engine_for(classifier, compute)
     grown: list[Image.Image] = []
     found = None
     steps = growth.octaves * growth.steps
-    with Pace(f"Growing {classifier.labels.names[index]!r}", steps, unit="steps") as pace:
+    title = f"Growing {classifier.labels.names[index]!r}"
+    with Pace(title, steps, unit="steps", told=told) as pace:
         for number, picture in enumerate(_octaves(classifier, index, growth, seed, pace), start=1):
             grown = [*grown[: growth.octaves - 1], picture]
             if number >= growth.octaves:

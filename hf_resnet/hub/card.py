@@ -14,16 +14,11 @@ from typing import Any
 import yaml
 from huggingface_hub import EvalResult, ModelCardData
 
-from hf_resnet.errors import ConfigError, counted
+from hf_resnet.errors import counted
 from hf_resnet.hub.contents import FACTS_FILE, RECIPE_FILE, Item, text_of
+from hf_resnet.hub.marked import cell, written
 from hf_resnet.hub.uses import libraries, ways
 
-BEGIN = (
-    "<!-- hf-resnet: begin. What stands between these two marks is written anew by each push. -->"
-)
-END = "<!-- hf-resnet: end -->"
-_HEAD = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
-_OURS = re.compile(r"<!-- hf-resnet: begin\b.*?<!-- hf-resnet: end -->", re.DOTALL)
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 _MOST_CLASSES = 200
 _METRICS = {"accuracy": "accuracy", "top_5_accuracy": "accuracy", "macro_f1": "f1"}
@@ -44,47 +39,8 @@ def card(
     facts = _dictionary(json.loads(text_of(items, FACTS_FILE)))
     config = _dictionary(json.loads(text_of(items, "config.json")))
     recipe = _dictionary(yaml.safe_load(text_of(items, RECIPE_FILE) or "{}"))
-    kept = next((each for each in before if _is_written_in(each)), "")
-    head, text = _divided(kept)
-    ours = "\n".join([BEGIN, "", *_sections(facts, config, items, repo), END])
-    text = _OURS.sub(lambda _: ours, text, count=1) if _OURS.search(text) else f"{text}\n{ours}\n"
-    told = {**head, **_metadata(facts, config, recipe, repo)}
-    told |= {"license": license} if license else {}
-    # a tag that a person added is kept beside ours
-    told["tags"] = list(dict.fromkeys([*told["tags"], *_texts(head.get("tags"))]))
-    written = yaml.safe_dump(told, sort_keys=False, allow_unicode=True)
-    return f"---\n{written}---\n{text.lstrip()}" if text.strip() else f"---\n{written}---\n"
-
-
-def _is_written_in(text: str) -> bool:
-    """Whether there is more in it than a push of ours writes."""
-    head, rest = _divided(text)
-    own = {
-        "library_name",
-        "pipeline_tag",
-        "base_model",
-        "datasets",
-        "tags",
-        "model-index",
-        "metrics",
-    }
-    return bool(_OURS.sub("", rest).strip()) or bool(set(head) - own)
-
-
-def _divided(text: str) -> tuple[dict[str, Any], str]:
-    """The head of a card, as what it says, and the text under it."""
-    found = _HEAD.match(text)
-    if found is None:
-        return {}, text
-    try:
-        if any(isinstance(each, yaml.AliasEvent) for each in yaml.parse(found[1], yaml.SafeLoader)):
-            raise ConfigError("the head of README.md holds aliases (*); write it out")
-        return _dictionary(yaml.safe_load(found[1])), text[found.end() :]
-    except (yaml.YAMLError, RecursionError) as exc:
-        raise ConfigError(
-            f"the head of README.md, between its --- lines, is not YAML: {' '.join(str(exc).split())}; "
-            "mend it"
-        ) from exc
+    sections = list(_sections(facts, config, items, repo))
+    return written(sections, _metadata(facts, config, recipe, repo), before, license=license)
 
 
 def _metadata(
@@ -173,8 +129,12 @@ def _how_good(results: dict[str, Any], items: Mapping[str, Item]) -> Iterator[st
     yield f"Measured on the {_code(results.get('split'))} pictures:\n"
     yield "| figure | value | 95 % interval | pictures |\n|---|---|---|---|"
     for _, each in figures:
-        value, low, high = (f"{100 * float(each[key]):.1f}" for key in ("value", "low", "high"))
-        yield f"| {_cell(each['title'])} | {value} % | {low} to {high} % | {int(each['n']):,} |"
+        scale, digits, unit = (100, 1, " %") if each.get("is_share", True) else (1, 3, "")
+        value, low, high = (
+            f"{scale * float(each[key]):.{digits}f}" for key in ("value", "low", "high")
+        )
+        title, n = cell(each["title"]), int(each["n"])
+        yield f"| {title} | {value}{unit} | {low} to {high}{unit} | {n:,} |"
     yield ""
     for name in ("confusion", "calibration"):
         if f"report/{name}.png" in items:
@@ -189,7 +149,7 @@ def _per_class(results: dict[str, Any]) -> Iterator[str]:
     yield "| class | pictures | precision | recall | F1 |\n|---|---|---|---|---|"
     for row in rows[:_MOST_CLASSES]:
         shares = [f"{100 * float(row.get(key, 0)):.1f} %" for key in ("precision", "recall", "f1")]
-        yield f"| {_cell(row.get('name'))} | {row.get('pictures', 0)} | {' | '.join(shares)} |"
+        yield f"| {cell(row.get('name'))} | {row.get('pictures', 0)} | {' | '.join(shares)} |"
     if len(rows) > _MOST_CLASSES:
         yield f"\n{len(rows) - _MOST_CLASSES:,} more are in `hf_resnet.json`."
     yield ""
@@ -228,7 +188,7 @@ def _recipe(training: dict[str, Any], data: dict[str, Any]) -> Iterator[str]:
         yield "| setting | value |\n|---|---|"
         for key, each in plain.items():
             value = f"{each:.4g}" if isinstance(each, float) else str(each)
-            yield f"| {_cell(key)} | {_cell(value)} |"
+            yield f"| {cell(key)} | {cell(value)} |"
         yield ""
 
 
@@ -243,7 +203,7 @@ def _limits(results: dict[str, Any], data: dict[str, Any], classes: int) -> Iter
     if bad:
         yield f"- {counted(bad, 'file')} among the pictures could not be used for training."
     for note in [*_texts(results.get("notes")), *_texts(data.get("notes"))]:
-        yield f"- {_cell(note)}"
+        yield f"- {cell(note)}"
     yield ""
 
 
@@ -255,12 +215,6 @@ def _texts(value: Any) -> list[str]:
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
-def _cell(value: Any) -> str:
-    """Text that stays text in a table: no mark of Markdown or HTML does anything."""
-    text = " ".join(str(value).split())
-    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", text.replace("&", "&amp;"))
-
-
 def _code(value: Any) -> str:
     text = " ".join(str(value).split())
-    return f"`{text}`" if "`" not in text else _cell(text)
+    return f"`{text}`" if "`" not in text else cell(text)

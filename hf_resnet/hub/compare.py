@@ -9,9 +9,10 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import comb
 from statistics import NormalDist
 from typing import Any
+
+from hf_resnet.metrics.paired import at_least
 
 LEVEL = 0.05
 
@@ -60,7 +61,7 @@ def compared(ours: Model, theirs: Model) -> Comparison | None:
         return None
     if wrong is not None and other_wrong is not None:
         lost, won = (wrong - other_wrong).total(), (other_wrong - wrong).total()
-        return Comparison(right / n, other_right / n, n, _mcnemar(lost, won), "paired test")
+        return Comparison(right / n, other_right / n, n, at_least(lost, lost + won), "paired test")
     chance = _two_shares(right, other_right, n)
     return Comparison(right / n, other_right / n, n, chance, "test of two shares")
 
@@ -79,13 +80,6 @@ def _measured(model: Model) -> tuple[frozenset[str], int, int, Counter[str] | No
     if n < 1 or not 0 <= right <= n:
         return None
     return pictures, n, right, wrong if wrong.total() == n - right else None
-
-
-def _mcnemar(lost: int, won: int) -> float:
-    """How likely so many or more of the pictures on which the two differ are lost, by a fair coin."""
-    n = lost + won
-    as_many = sum(comb(n, k) for k in range(lost, n + 1))
-    return float(as_many / 2**n)
 
 
 def _two_shares(right: int, other: int, n: int) -> float:

@@ -1,9 +1,9 @@
 """What of a model folder is pushed, byte for byte.
 
 Only files that a model folder of ours is made of: what else lies there may be private. For the same
-reason the sheet of right and wrong answers stays at home, since it is made of a person's pictures. The
-surprise: files that name places on this machine are not pushed as they lie there; places become
-relative, so that no name of a person or a customer goes out with a path.
+reason the sheet of right and wrong answers stays at home, and the page of the measurement, since they
+are made of a person's pictures. The surprise: files that name places on this machine are not pushed as
+they lie there; places become relative, so that no name of a person or a customer goes out with a path.
 """
 
 import fnmatch
@@ -36,13 +36,14 @@ PUSHED = (
     "feature_mean.safetensors",
     RECIPE_FILE,
     SPLITS_FILE,
-    "*.onnx",
+    *("*.onnx", "onnx/model*.onnx", "onnx/model*.json"),
+    *("openvino/model*.xml", "openvino/model*.bin", "openvino/model*.json"),
     "report/*.json",
     "report/*.jsonl",
     "report/*.html",
     "report/*.png",
 )
-AT_HOME = ("report/contact_sheet.png", "*/.*", ".*")
+AT_HOME = ("report/contact_sheet.png", "report/index.html", "*/.*", ".*")
 _NAMES = {"classes", "label", "predicted", "truth", "answer", "names", "label_names"}
 _NAMES |= {"id2label", "label2id", "keep", "drop", "rename", "merge", "add"}
 """Keys behind which stand names of classes, which are no places whatever they look like."""

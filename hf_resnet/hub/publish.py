@@ -10,19 +10,19 @@ files is several commits, and a reader can meet half a model. And nothing says t
 is what was sent, so the listing is compared with our own hashes, and wrong files are sent once more.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
 from hf_resnet.errors import ConfigError, HubError, counted, listed
 from hf_resnet.hub import contents, pending, repository
 from hf_resnet.hub.card import card
 from hf_resnet.hub.compare import Comparison, Model, compared
 from hf_resnet.hub.contents import CARD_FILE, FACTS_FILE, SPLITS_FILE, Item
+from hf_resnet.hub.landing import MOST_TRIES, not_in, one_commit
 from hf_resnet.hub.pending import Wanted
 from hf_resnet.hub.refusals import (
     CAUGHT,
@@ -36,8 +36,6 @@ from hf_resnet.hub.refusals import (
 
 Tell = Callable[[str], None]
 REPAIRS = 2
-MOST_TRIES = 12
-"""Of one commit; where many push at once, each try that another one wins is one."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ class Standing:
     @property
     def missing(self) -> list[str]:
         """Files of ours that are not there, or are otherwise."""
-        return _not_in(self.there, self.items)
+        return not_in(self.there, self.items)
 
     @property
     def stale(self) -> list[str]:
@@ -116,7 +114,7 @@ def publish(folder: Path, wanted: Wanted, tell: Tell, *, token: str | None = Non
     push = Push(api, wanted, contents.contents(folder), text, tell)
     _keep(folder, push)
     try:
-        with translated(wanted.repo), _one_commit():
+        with translated(wanted.repo), one_commit():
             landed = _pushed(folder, push)
     except HubError as exc:
         if exc.__cause__ is None:  # it was we who refused, so there is nothing to finish
@@ -138,17 +136,6 @@ def _going_on(folder: Path, wanted: Wanted) -> Wanted:
 def _keep(folder: Path, push: Push) -> None:
     if problem := pending.keep(folder, push.wanted):
         push.tell(problem)
-
-
-@contextmanager
-def _one_commit() -> Iterator[None]:
-    """Within it large files go the way that makes one commit of all."""
-    before = constants.HF_HUB_DISABLE_XET
-    constants.HF_HUB_DISABLE_XET = True
-    try:
-        yield
-    finally:
-        constants.HF_HUB_DISABLE_XET = before
 
 
 def _pushed(folder: Path, push: Push) -> Published:
@@ -189,13 +176,13 @@ def _landed_and_verified(push: Push) -> Landed:
     repo = push.wanted.repo
     landed = _landed(push)
     for _ in range(REPAIRS):
-        wrong = _not_in(repository.files(push.api, repo, landed.commit), landed.items)
+        wrong = not_in(repository.files(push.api, repo, landed.commit), landed.items)
         if not wrong:
             return landed
         push.tell(f"the Hub keeps other bytes than were sent of {listed(wrong)}; sending again")
         there = replace(push.wanted, create_pr=False, revision=landed.revision)
         landed = _landed(replace(push, wanted=there, items=landed.items))
-    wrong = _not_in(repository.files(push.api, repo, landed.commit), landed.items)
+    wrong = not_in(repository.files(push.api, repo, landed.commit), landed.items)
     if wrong:
         raise HubError(
             f"the Hub keeps other bytes than were sent of {listed(wrong)}, each time; do not use "
@@ -264,14 +251,6 @@ def _standing(push: Push, revision: str) -> Standing:
     return Standing(head, items, there)
 
 
-def _not_in(there: Mapping[str, Any], items: Mapping[str, Item]) -> list[str]:
-    return [
-        name
-        for name, each in items.items()
-        if name not in there or not each.is_listed_as(there[name])
-    ]
-
-
 def _read(push: Push, commit: str, name: str) -> str:
     path = patiently(lambda: push.api.hf_hub_download(push.wanted.repo, name, revision=commit))
     return Path(path).read_text(encoding="utf-8", errors="replace")
@@ -305,6 +284,6 @@ def _request_that_holds(push: Push, standing: Standing) -> Landed | None:
         return None
     for revision, commit in repository.pull_requests(api, wanted.repo).items():
         is_new = revision not in (wanted.known_requests or ())
-        if is_new and not _not_in(repository.files(api, wanted.repo, commit), standing.items):
+        if is_new and not not_in(repository.files(api, wanted.repo, commit), standing.items):
             return Landed(commit, revision, standing.items)
     return None

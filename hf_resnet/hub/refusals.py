@@ -66,12 +66,12 @@ def status_of(exc: BaseException) -> int | None:
 
 
 @contextmanager
-def translated(repo: str) -> Iterator[None]:
-    """Inside it, what the Hub refuses is a HubError about the repository."""
+def translated(repo: str, flag: str = "--hub_model_id") -> Iterator[None]:
+    """Inside it, what the Hub refuses is a HubError about the repository, which the flag names."""
     try:
         yield
     except CAUGHT as exc:
-        told = _told(exc, repo)
+        told = _told(exc, repo, flag)
         if told is None:
             raise
         raise HubError(told) from exc
@@ -80,7 +80,7 @@ def translated(repo: str) -> Iterator[None]:
 _LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 
 
-def _told(exc: BaseException, repo: str) -> str | None:
+def _told(exc: BaseException, repo: str, flag: str) -> str | None:
     """The line for a person; None where the Hub and the disk have nothing to do with it."""
     chain, status = list(_chain(exc)), status_of(exc)
     if line := _of_the_text(exc):
@@ -93,7 +93,8 @@ def _told(exc: BaseException, repo: str) -> str | None:
     if known is None:
         return _of_the_disk(chain)
     words = {"said": _said(chain), "why": _line(chain[-1]), "status": status}
-    return known.format(repo=repo, endpoint=constants.ENDPOINT, log_in=_LOG_IN, **words)
+    words |= {"endpoint": constants.ENDPOINT, "log_in": _LOG_IN, "flag": flag}
+    return known.format(repo=repo, **words)
 
 
 def _of_the_text(exc: BaseException) -> str | None:
@@ -130,7 +131,7 @@ _BY_STATUS = {
         "(https://huggingface.co/settings/tokens), or a name of your own"
     ),
     404: "the Hub has no {repo}, or you may not see it; check its spelling",
-    409: "the name {repo} is taken ({said}); choose another --hub_model_id",
+    409: "the name {repo} is taken ({said}); choose another {flag}",
     412: "others keep pushing to {repo}; push again when they are done",
     429: "the Hub takes no more from you for a while (429, too many requests); push again later",
 }

@@ -3,13 +3,21 @@
 Every call here may be given again at any time and comes to the same. Knows nothing of models.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from huggingface_hub import HfApi, constants
 from huggingface_hub import errors as hub
 
 from hf_resnet.errors import HubError
 from hf_resnet.hub.refusals import patiently
+
+Kind = Literal["model", "space", "dataset"]
+FLAGS: dict[Kind, str] = {
+    "model": "--hub_model_id",
+    "space": "--space_id",
+    "dataset": "--hub_dataset_id",
+}
+"""What names a repository of each kind on the command line, if nothing else does."""
 
 
 def full_name(api: HfApi, repo: str) -> str:
@@ -24,38 +32,46 @@ def full_name(api: HfApi, repo: str) -> str:
     return repo if "/" in repo else f"{who['name']}/{repo}"
 
 
-def make_repository(api: HfApi, repo: str, *, private: bool) -> bool:
-    """See to it that there is one; whether it had to be made."""
-    found = find(api, repo)
+def make_repository(
+    api: HfApi,
+    repo: str,
+    *,
+    private: bool,
+    kind: Kind = "model",
+    flag: str | None = None,
+    **options: Any,
+) -> bool:
+    """See to it that there is one; whether it had to be made. The flag is what named it; options are
+    create_repo's."""
+    flag = flag or FLAGS[kind]
+    found = find(api, repo, kind)
     missing = found is None
     if missing:
-        patiently(lambda: _create(api, repo, private=private))
-        found = find(api, repo)
+        patiently(lambda: _create(api, repo, private=private, repo_type=kind, **options))
+        found = find(api, repo, kind)
     if found is None:
-        raise HubError(
-            f"the name {repo} is taken, by what you may not see; choose another --hub_model_id"
-        )
+        raise HubError(f"the name {repo} is taken, by what you may not see; choose another {flag}")
     if private and not found.private:
         raise HubError(
-            f"{repo} is there already, and public, so --hub_private_repo cannot hold; make it "
-            "private in its settings on the Hub, or choose another --hub_model_id"
+            f"{repo} is there already, and public, where it is to be private; make it so in its "
+            f"settings on the Hub, or choose another {flag}"
         )
     return missing
 
 
-def _create(api: HfApi, repo: str, *, private: bool) -> None:
+def _create(api: HfApi, repo: str, **options: Any) -> None:
     try:
-        api.create_repo(repo, private=private)
+        api.create_repo(repo, **options)
     except hub.HfHubHTTPError as exc:
         # that it is there already may be the doing of a call whose answer was lost
         if exc.response.status_code != 409:
             raise
 
 
-def find(api: HfApi, repo: str) -> Any:
+def find(api: HfApi, repo: str, kind: Kind = "model") -> Any:
     """What the Hub tells of it; None where there is none."""
     try:
-        return patiently(lambda: api.repo_info(repo))
+        return patiently(lambda: api.repo_info(repo, repo_type=kind))
     except hub.RepositoryNotFoundError:
         return None
 
@@ -68,14 +84,16 @@ def make_branch(api: HfApi, repo: str, branch: str) -> None:
         patiently(lambda: api.create_branch(repo, branch=branch, exist_ok=True))
 
 
-def head(api: HfApi, repo: str, revision: str) -> str:
+def head(api: HfApi, repo: str, revision: str, kind: Kind = "model") -> str:
     """The commit that the revision is now."""
-    return str(patiently(lambda: api.repo_info(repo, revision=revision)).sha)
+    return str(patiently(lambda: api.repo_info(repo, revision=revision, repo_type=kind)).sha)
 
 
-def files(api: HfApi, repo: str, commit: str) -> dict[str, Any]:
+def files(api: HfApi, repo: str, commit: str, kind: Kind = "model") -> dict[str, Any]:
     """The files of a commit by their path, each as a RepoFile with its size and hashes."""
-    found = patiently(lambda: list(api.list_repo_tree(repo, recursive=True, revision=commit)))
+    found = patiently(
+        lambda: list(api.list_repo_tree(repo, recursive=True, revision=commit, repo_type=kind))
+    )
     return {each.path: each for each in found if hasattr(each, "blob_id")}
 
 

@@ -7,8 +7,9 @@
     suite.add_batch(predictions=scores_NK, references=truth_N)
     suite.compute()        # {"accuracy": 0.91, "macro_f1": 0.9, "top_3_accuracy": 0.98}
 
-Predictions are class numbers or, for every metric, scores with one column a class; top-k accuracy
-can only do with scores. Options belong to `load` and not to `compute`, because what `combine` gives
+Predictions are class numbers or, for every metric, scores with one column a class; those in
+NEED_SCORES can only do with scores. Scores whose rows are from 0 up with the sum 1 are probabilities,
+any others logits. Options belong to `load` and not to `compute`, because what `combine` gives
 to compute goes to all of its metrics alike.
 
 Only this file imports `evaluate`, which costs seconds.
@@ -23,9 +24,13 @@ import evaluate
 import numpy as np
 
 from hf_resnet.metrics.accuracy import accuracy, top_k_accuracy
-from hf_resnet.metrics.arrays import Array, IntArray
+from hf_resnet.metrics.arrays import Array, FloatArray, IntArray
+from hf_resnet.metrics.auroc import auroc
+from hf_resnet.metrics.balanced_accuracy import balanced_accuracy
+from hf_resnet.metrics.calibration import BINS, calibration_error
 from hf_resnet.metrics.confusion import confusion_matrix
-from hf_resnet.metrics.f1 import macro_f1, per_class
+from hf_resnet.metrics.f1 import macro_f1, per_class, weighted_f1
+from hf_resnet.metrics.log_loss import log_loss, softmax
 
 Compute = Callable[..., dict[str, Any]]
 
@@ -101,6 +106,36 @@ def _macro_f1(
     return {"macro_f1": macro_f1(truth_N, _answers(predictions), among)}
 
 
+def _balanced_accuracy(
+    truth_N: IntArray, predictions: Array, among: list[int] | None = None
+) -> dict[str, Any]:
+    """The plain mean of the classes' recall; option among: the classes in the mean."""
+    return {"balanced_accuracy": balanced_accuracy(truth_N, _answers(predictions), among)}
+
+
+def _weighted_f1(truth_N: IntArray, predictions: Array) -> dict[str, Any]:
+    """The mean of the classes' F1, weighted with their pictures."""
+    return {"weighted_f1": weighted_f1(truth_N, _answers(predictions))}
+
+
+def _auroc(truth_N: IntArray, predictions: Array) -> dict[str, Any]:
+    """The area under the ROC curve of each class against the rest, averaged."""
+    return {"auroc": auroc(truth_N, _probabilities(predictions))}
+
+
+def _log_loss(truth_N: IntArray, predictions: Array) -> dict[str, Any]:
+    """The mean of minus the logarithm of the probability given to the true class."""
+    if _are_probabilities(predictions):
+        # clipped as scikit-learn does: what was held for impossible costs much, and not everything
+        predictions = np.log(np.maximum(predictions, np.finfo(predictions.dtype).eps))
+    return {"log_loss": log_loss(truth_N, predictions)}
+
+
+def _ece(truth_N: IntArray, predictions: Array, bins: int = BINS) -> dict[str, Any]:
+    """The expected calibration error; option bins: the steps of probability."""
+    return {"ece": calibration_error(truth_N, _probabilities(predictions), bins)}
+
+
 def _per_class(truth_N: IntArray, predictions: Array, classes: int | None = None) -> dict[str, Any]:
     """Precision, recall, F1 and support, a list each; option classes: how many there are."""
     answers_N = _answers(predictions)
@@ -125,14 +160,27 @@ COMPUTES: dict[str, Compute] = {
     "accuracy": _accuracy,
     "top_k_accuracy": _top_k_accuracy,
     "macro_f1": _macro_f1,
+    "balanced_accuracy": _balanced_accuracy,
+    "weighted_f1": _weighted_f1,
+    "auroc": _auroc,
+    "log_loss": _log_loss,
+    "ece": _ece,
     "per_class": _per_class,
     "confusion_matrix": _confusion_matrix,
 }
-NEED_SCORES = {"top_k_accuracy"}
+NEED_SCORES = {"top_k_accuracy", "auroc", "log_loss", "ece"}
 
 
 def _answers(predictions: Array) -> Array:
     return predictions.argmax(axis=1) if predictions.ndim == 2 else predictions
+
+
+def _probabilities(scores_NK: Array) -> FloatArray:
+    return scores_NK.astype(np.float64) if _are_probabilities(scores_NK) else softmax(scores_NK)
+
+
+def _are_probabilities(scores_NK: Array) -> bool:
+    return bool(scores_NK.min() >= 0 and np.abs(scores_NK.sum(axis=1) - 1).max() < 1e-3)
 
 
 def _classes(truth_N: IntArray, predictions: Array, classes: int | None) -> int:

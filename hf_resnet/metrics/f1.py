@@ -1,4 +1,5 @@
-"""Precision, recall and F1 of each class, and macro F1, their plain mean.
+"""Precision, recall and F1 of each class; macro F1, their plain mean, and weighted F1, the mean
+weighted with the pictures of each class.
 
 Where a figure would divide by zero it is 0, as with scikit-learn's zero_division=0: the precision
 of a class that was never answered, the recall of one without pictures, the F1 of either.
@@ -38,8 +39,8 @@ def per_class_of(matrix_KK: IntArray) -> PerClass:
     """The same out of a confusion matrix."""
     counts = Counts.of(matrix_KK)
     return PerClass(
-        precision_K=_share(counts.right_K, counts.answered_K),
-        recall_K=_share(counts.right_K, counts.support_K),
+        precision_K=share(counts.right_K, counts.answered_K),
+        recall_K=share(counts.right_K, counts.support_K),
         f1_K=_f1(counts),
         support_K=counts.support_K,
         answered_K=counts.answered_K,
@@ -47,7 +48,7 @@ def per_class_of(matrix_KK: IntArray) -> PerClass:
 
 
 def macro_f1(truth_N: ArrayLike, answers_N: ArrayLike, among: ArrayLike | None = None) -> float:
-    matrix_KK, among_M = _table(truth_N, answers_N, among)
+    matrix_KK, among_M = table(truth_N, answers_N, among)
     return float(_macro(Counts.of(matrix_KK), among_M))
 
 
@@ -55,11 +56,22 @@ def macro_f1_interval(
     truth_N: ArrayLike, answers_N: ArrayLike, among: ArrayLike | None = None, *, seed: int = 0
 ) -> Interval:
     """By stratified bootstrap; the classes in the mean are the same in every resample."""
-    matrix_KK, among_M = _table(truth_N, answers_N, among)
+    matrix_KK, among_M = table(truth_N, answers_N, among)
     return bootstrap(matrix_KK, lambda counts: _macro(counts, among_M), seed=seed)
 
 
-def _table(
+def weighted_f1(truth_N: ArrayLike, answers_N: ArrayLike) -> float:
+    matrix_KK, _ = table(truth_N, answers_N, None)
+    return float(_weighted(Counts.of(matrix_KK)))
+
+
+def weighted_f1_interval(truth_N: ArrayLike, answers_N: ArrayLike, *, seed: int = 0) -> Interval:
+    """By stratified bootstrap."""
+    matrix_KK, _ = table(truth_N, answers_N, None)
+    return bootstrap(matrix_KK, _weighted, seed=seed)
+
+
+def table(
     truth_N: ArrayLike, answers_N: ArrayLike, among: ArrayLike | None
 ) -> tuple[IntArray, IntArray]:
     """The confusion matrix of the classes that occur, and where in it the mean's classes are.
@@ -78,7 +90,7 @@ def _table(
 
 
 def _f1(counts: Counts) -> FloatArray:
-    return _share(2 * counts.right_K, counts.answered_K + counts.support_K)
+    return share(2 * counts.right_K, counts.answered_K + counts.support_K)
 
 
 def _macro(counts: Counts, among_M: IntArray) -> FloatArray:
@@ -86,7 +98,13 @@ def _macro(counts: Counts, among_M: IntArray) -> FloatArray:
     return mean
 
 
-def _share(part: Array, whole: Array) -> FloatArray:
+def _weighted(counts: Counts) -> FloatArray:
+    weight_K = counts.support_K / counts.support_K.sum(axis=-1, keepdims=True)
+    mean: FloatArray = (_f1(counts) * weight_K).sum(axis=-1)
+    return mean
+
+
+def share(part: Array, whole: Array) -> FloatArray:
     """part / whole, and 0 where whole is 0."""
     part, whole = np.broadcast_arrays(part, whole)
     return np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)

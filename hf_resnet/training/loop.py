@@ -87,8 +87,10 @@ class Loop:
                     self.history.seconds += time.monotonic() - began
                     self._judge(finished)
                 asked, enough = stopping.asked(), epoch_ends and self._enough()
-                if asked or enough or self._is_due(finished, epoch_ends):
-                    self._save(finished)
+                elsewhere = self._is_due(finished, epoch_ends, self._every_elsewhere())
+                every = self.choice.config.checkpointing_steps
+                if asked or enough or elsewhere or self._is_due(finished, epoch_ends, every):
+                    self._save(finished, elsewhere=elsewhere or asked)
                 if enough or (asked and finished < self.steps):
                     return enough
                 if epoch_ends:
@@ -156,8 +158,12 @@ class Loop:
         network = self.classifier.network
         ready_to_learn(network, self.trained, frozen_norms=self.frozen_norms)
 
-    def _is_due(self, finished: int, epoch_ends: bool) -> bool:
-        every = self.choice.config.checkpointing_steps
+    def _every_elsewhere(self) -> str | None:
+        return self.setting.elsewhere.every if self.setting.elsewhere else None
+
+    def _is_due(self, finished: int, epoch_ends: bool, every: str | None) -> bool:
+        if every is None:
+            return False
         return epoch_ends if every == "epoch" else finished % int(every) == 0
 
     def _enough(self) -> bool:
@@ -186,7 +192,7 @@ class Loop:
             with contextlib.suppress(OSError):  # no picture is worth a run
                 log.draw(setting.folder, self.history.epochs)
 
-    def _save(self, finished: int) -> None:
+    def _save(self, finished: int, *, elsewhere: bool) -> None:
         """Write a checkpoint: the main process does, the others wait."""
         setting = self.setting
         if setting.accelerator.is_main_process:
@@ -203,7 +209,11 @@ class Loop:
                 "loss_scale": self.stepper.loss_scale,
             }
             keep = self.choice.config.save_total_limit
-            checkpoint.write(setting.folder, Checkpoint(finished, tensors, facts), keep=keep)
+            place = checkpoint.write(
+                setting.folder, Checkpoint(finished, tensors, facts), keep=keep
+            )
+            if elsewhere and setting.elsewhere is not None:
+                setting.elsewhere.keep(place)
         setting.accelerator.wait_for_everyone()
 
     def resume(self) -> int:
@@ -212,7 +222,7 @@ class Loop:
         for problem in damaged:
             self.setting.tell(f"passed over: {problem}")
         named = self.choice.config.resume_from_checkpoint
-        if found is None and named is not None and named.lower() not in ("true", "latest"):
+        if found is None and named is not None and named.lower() not in ("true", "latest", "hub"):
             found = checkpoint.read(Path(named))
             self._check(found)
         self.setting.begin()

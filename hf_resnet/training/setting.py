@@ -36,6 +36,18 @@ class Setting:
     """Called when it is sure that the run begins, or goes on, here."""
 
     cache: PictureCache | None = None
+    elsewhere: "Elsewhere | None" = None
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Where checkpoints go beside the run's own folder."""
+
+    every: str
+    """So many steps, or epoch."""
+
+    keep: Callable[[Path], None]
+    """Called with a checkpoint that was written; returns at once."""
 
 
 @dataclass

@@ -1,0 +1,163 @@
+"""The lab: gradio blocks around a Bench; the tabs have a file of their own.
+
+As on the classifier's page, gradio hands over where an uploaded file lies and does not open it, and
+what was not uploaded is refused. All that uses a network waits in one queue and is done one at a time.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import sklearn.datasets
+
+from hf_resnet.app import lab_drawing as drawing
+from hf_resnet.app.busy import polite_when_full
+from hf_resnet.app.lab_measured import Measured
+from hf_resnet.app.lab_tabs import Around, Tabs, known, worked
+from hf_resnet.app.lab_words import say
+from hf_resnet.app.lab_work import Bench
+from hf_resnet.app.page import KEPT_SECONDS
+from hf_resnet.app.spoken import Spoken, html
+from hf_resnet.app.uploads import path_of, told, uploads_only
+from hf_resnet.app.words import LANGUAGES, best_language, reason
+from hf_resnet.config import PageLanguage
+from hf_resnet.errors import PictureError
+
+MOST_WAITING = 32
+EXAMPLES = tuple(
+    Path(sklearn.datasets.__file__).parent / "images" / name for name in ("flower.jpg", "china.jpg")
+)
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+
+class Lab:
+    """The blocks of one bench."""
+
+    def __init__(
+        self, bench: Bench, uploads: Path, measured: Measured, language: PageLanguage = "auto"
+    ) -> None:
+        self.bench = bench
+        self.uploads = uploads
+        self.language = language
+        self.spoken = Spoken("en" if language == "auto" else language)
+        self.blocks = gr.Blocks(
+            title="hf_resnet", analytics_enabled=False, delete_cache=(KEPT_SECONDS, KEPT_SECONDS)
+        )
+        with self.blocks:
+            self._build(measured)
+        self.blocks.queue(max_size=MOST_WAITING, default_concurrency_limit=1)
+        polite_when_full(self.blocks)
+
+    def _build(self, measured: Measured) -> None:
+        switch = self._top()
+        with gr.Row(equal_height=False):
+            with gr.Column(min_width=300):
+                picture = self._picture()
+            with gr.Column(min_width=300):
+                network = gr.Dropdown(
+                    list(self.bench.names),
+                    value=self.bench.names[0],
+                    label=self._first("network"),
+                    elem_id="network",
+                )
+                self.spoken.said(network, label=lambda lang: say(lang, "network"))
+                note = html("", elem_id="about-network")
+                answers = html("", elem_id="answers")
+                self._examples(picture)
+        tabs = Tabs(Around(self.bench, self.uploads, self.spoken, switch, network, picture))
+        tabs.build(self.blocks, measured)
+
+        worked(
+            [self.blocks.load, network.change, switch.change], self.about, [network, switch], note
+        )
+        given = [network, picture, switch]
+        worked([picture.change, network.change, switch.change], self.answers, given, answers)
+        self._switch(switch)
+
+    def _first(self, key: str) -> str:
+        return say(self.spoken.language, key)
+
+    def _top(self) -> Any:
+        """The title, and the switch between languages, which is returned."""
+        with gr.Row(elem_id="top"):
+            self.spoken.html(drawing.intro)
+            return gr.Radio(
+                [(name, key) for key, name in LANGUAGES.items()],
+                value=self.spoken.language,
+                label=" · ".join(say(key, "language") for key in LANGUAGES),
+                show_label=False,
+                container=False,
+                elem_id="language",
+            )
+
+    def _picture(self) -> Any:
+        picture = gr.Image(
+            label=self._first("picture"),
+            placeholder=self._first("picture_hint"),
+            sources=["upload", "clipboard", "webcam"],
+            type="filepath",
+            height=300,
+            buttons=[],
+            elem_id="picture",
+        )
+        return self.spoken.said(
+            uploads_only(picture, self.uploads),
+            label=lambda lang: say(lang, "picture"),
+            placeholder=lambda lang: say(lang, "picture_hint"),
+        )
+
+    def _examples(self, picture: Any) -> None:
+        """Photos that come with scikit-learn; one that is chosen goes the way of an upload."""
+        shown = gr.Dataset(
+            label=self._first("examples"),
+            components=[gr.Image(render=False, type="filepath")],
+            samples=[[str(path)] for path in EXAMPLES],
+            type="index",
+            elem_id="examples",
+        )
+        self.spoken.said(shown, label=lambda lang: say(lang, "examples"))
+        self.spoken.html(lambda lang: drawing.told(lang, say(lang, "credit")), elem_id="credit")
+
+        def chosen(number: int) -> str:
+            place = self.uploads / "examples"
+            place.mkdir(exist_ok=True)
+            return str(shutil.copy(EXAMPLES[number], place))
+
+        shown.click(chosen, shown, picture, **QUIET)
+
+    def about(self, name: Any, language: Any) -> str:
+        """How many classes the network has, and whether it has learned anything."""
+        language = known(language)
+        classifier = told(language, self.bench.open, name)
+        untrained = self.bench.is_untrained(name)
+        return drawing.about_network(language, len(classifier.labels), untrained=untrained)
+
+    def answers(self, name: Any, given: Any, language: Any) -> str:
+        """What the network says of the picture, or why the picture cannot be used."""
+        language = known(language)
+        if not given:
+            return drawing.told(language, say(language, "no_picture_yet"))
+        told(language, self.bench.open, name)
+        try:
+            found = self.bench.answers(name, path_of(given, self.uploads, language))
+        except PictureError as exc:
+            text = say(language, "bad_picture", reason=reason(language, str(exc)))
+            return drawing.told(language, text, warn=True)
+        return drawing.answers(language, name, found)
+
+    def _switch(self, switch: Any) -> None:
+        outputs = [component for component, _ in self.spoken.texts]
+
+        def changed(language: Any) -> list[Any]:
+            return self.spoken.in_language(known(language))
+
+        def arrived(language: Any, request: gr.Request) -> list[Any]:
+            if self.language == "auto":
+                language = best_language(request.headers.get("accept-language", ""))
+            return [language, *changed(language)]
+
+        # the document says its language too, for those who have it read to them
+        tell = "(...all) => { document.documentElement.lang = all[0]; return all; }"
+        switch.change(changed, switch, outputs, js=tell, **QUIET)
+        self.blocks.load(arrived, switch, [switch, *outputs], **QUIET)

@@ -1,0 +1,43 @@
+"""Two models on the same pictures, and one model on groups of them."""
+
+import numpy as np
+
+from hf_resnet.data.metadata import grouped
+from hf_resnet.evaluation.figure import Figure
+from hf_resnet.evaluation.measured import Measured
+from hf_resnet.evaluation.studies import Comparison, Group, Groups
+from hf_resnet.metrics import difference_interval, mcnemar
+from hf_resnet.metrics.arrays import IntArray
+
+
+def compared(ours: Measured, theirs: Measured, other: str) -> Comparison:
+    """The difference of the accuracies, and whether chance explains it; both on the same split."""
+    mine_N, other_N = (
+        np.array([outcome.right for outcome in each.outcomes]) for each in (ours, theirs)
+    )
+    won, lost = int((mine_N & ~other_N).sum()), int((other_N & ~mine_N).sum())
+    interval = difference_interval(lost, won, len(mine_N))
+    return Comparison(
+        other=other,
+        ours=float(mine_N.mean()),
+        theirs=float(other_N.mean()),
+        low=interval.low,
+        high=interval.high,
+        won=won,
+        lost=lost,
+        chance=mcnemar(lost, won),
+        n=len(mine_N),
+    )
+
+
+def by_column(measured: Measured, number_N: IntArray, values: list[str], column: str) -> Groups:
+    """The accuracy for each value; number_N says which row of the split each outcome is."""
+    right_N = np.array([outcome.right for outcome in measured.outcomes])
+    found = grouped([values[number] for number in number_N.tolist()])
+    return Groups(
+        column,
+        tuple(
+            Group(value, Figure.of_share("Accuracy", int(right_N[at_M].sum()), len(at_M)))
+            for value, at_M in found.items()
+        ),
+    )
