@@ -8,10 +8,12 @@ import contextlib
 import importlib
 import inspect
 import io
+import itertools
 import os
 import re
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hf_resnet import config as configs
@@ -38,6 +40,7 @@ COMMANDS: dict[str, type[Any]] = {
     "serve": configs.ServeConfig,
 }
 
+_WIDTH, _HELP_INDENT = 88, 8
 _MORE = """  --config FILE.yaml
        A recipe: the same names as the flags; flags win over it.
   --traceback
@@ -51,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not name.startswith("-"):
         name = name.replace("-", "_")
     if name not in ("-h", "--help", "--version") and name not in COMMANDS:
-        hint = did_you_mean(name, COMMANDS) or f"; there are {listed(COMMANDS)}"
+        name, there = _typed(name), [_typed(each) for each in COMMANDS]
+        hint = did_you_mean(name, there) or f"; there are {listed(there, most=len(there))}"
         print(f"error: no command {name!r}{hint}", file=sys.stderr)
         return 2
     return run_command(name, rest)
@@ -137,7 +141,7 @@ def _familiar(name: str, words: list[str]) -> tuple[list[str], list[str]]:
 
 def overview() -> str:
     """What `hf-resnet --help` prints."""
-    lines = [f"  {name.replace('_', '-'):<12} {_first_line(cls)}" for name, cls in COMMANDS.items()]
+    lines = [f"  {_typed(name):<12} {_first_line(cls)}" for name, cls in COMMANDS.items()]
     return "\n".join(
         [
             "usage: hf-resnet COMMAND [OPTIONS]",
@@ -156,13 +160,32 @@ def help_text(name: str) -> str:
     import tyro
 
     out = io.StringIO()
-    os.environ["COLUMNS"] = "88"  # the layout that was looked at, on screens of any width
+    os.environ["COLUMNS"] = str(_WIDTH)  # the layout that was looked at, on screens of any width
     with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
-        tyro.cli(COMMANDS[name], prog=f"hf-resnet {name}", args=["--help"], use_underscores=True)
-    text = out.getvalue().replace("{None}|", "").replace("{None,", "{")
+        tyro.cli(
+            COMMANDS[name], prog=f"hf-resnet {_typed(name)}", args=["--help"], use_underscores=True
+        )
+    text = re.sub(r"\{None\}\|(\S+)", r"\1       ", out.getvalue())  # as wide as it was
+    text = text.replace("{None,", "{")
     text = re.sub(r"\s*\(default:\s+(None)?\)", "", text)
-    lines = [line.rstrip() for line in text.splitlines()]
-    return "\n".join([*lines, _MORE])
+    return "\n".join([*_filled(text.splitlines()), _MORE])
+
+
+def _filled(lines: Iterable[str]) -> Iterator[str]:
+    """The lines, those of a help text made equally long: the parser keeps the breaks of the source."""
+    for indent, together in itertools.groupby(lines, lambda line: len(line) - len(line.lstrip())):
+        if indent < _HELP_INDENT:
+            yield from (line.rstrip() for line in together)
+        else:
+            words = " ".join(line.strip() for line in together)
+            yield textwrap.fill(
+                words,
+                _WIDTH,
+                initial_indent=" " * indent,
+                subsequent_indent=" " * indent,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
 
 
 def parse(name: str, argv: Sequence[str]) -> Any:
@@ -184,14 +207,16 @@ def parse(name: str, argv: Sequence[str]) -> Any:
             return with_homes(
                 tyro.cli(
                     cls,
-                    prog=f"hf-resnet {name}",
+                    prog=f"hf-resnet {_typed(name)}",
                     args=given,
                     use_underscores=True,
                     config=(tyro.conf.UseAppendAction,),
                 )
             )
     except SystemExit as exc:
-        raise ConfigError(f"{_plain(said.getvalue())}; see hf-resnet {name} --help") from exc
+        raise ConfigError(
+            f"{_plain(said.getvalue())}; see hf-resnet {_typed(name)} --help"
+        ) from exc
 
 
 def _say(kind: str, text: object) -> None:
@@ -215,6 +240,11 @@ def _plain(box: str) -> str:
         ]
         return f"{listed(names)} must be given"
     return " ".join([first, *others]).rstrip(".")
+
+
+def _typed(name: str) -> str:
+    """The command as a person types it."""
+    return name.replace("_", "-")
 
 
 def _first_line(cls: type[Any]) -> str:

@@ -23,12 +23,13 @@ def blocks(language: str) -> list[str]:
 def commands_in(path: Path) -> list[tuple[str, list[str]]]:
     """Every call of ours that the file shows, as (command, flags)."""
     text = path.read_text(encoding="utf-8").replace("\\\\\n", "\\\n").replace("\\\n", " ")
-    found = []
+    found, variables = [], dict(re.findall(r'^([A-Z]+)="(.*)"$', text, re.MULTILINE))
     for line in text.splitlines():
-        match = re.search(r"(?:hf-resnet|scripts/)\s*([a-z]+)(?:\.py)?((?:\s+\S+)+)", line)
-        if match and match[1] in COMMANDS and re.match(r"\s*(hf-resnet|accelerate|python)", line):
-            words = shlex.split(match[2], comments=True)
-            found.append((match[1], words))
+        match = re.search(r"(?:hf-resnet|scripts/)\s*([a-z_-]+)(?:\.py)?((?:\s+\S+)+)", line)
+        name = match[1].replace("-", "_") if match else ""
+        if match and name in COMMANDS and re.match(r"\s*(hf-resnet|accelerate|python)", line):
+            told = re.sub(r"\$([A-Z]+)", lambda found: variables[found[1]], match[2])
+            found.append((name, shlex.split(told, comments=True)))
     return found
 
 
@@ -46,7 +47,7 @@ def test_the_documents_do_show_commands():
 def test_every_command_is_in_the_readme():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for name in COMMANDS:
-        assert re.search(rf"(hf-resnet|scripts/|make) ?{name}", text), name
+        assert re.search(rf"(hf-resnet|scripts/|make) ?{name.replace('_', '-')}", text), name
 
 
 def test_the_map_names_every_room_and_no_other():

@@ -209,6 +209,11 @@ def inline(picture: Image.Image, kind: str = "JPEG") -> str:
     return f"data:image/{kind.lower()};base64,{base64.b64encode(out.getvalue()).decode()}"
 
 
+def made_of(key: str, drawn: str) -> str:
+    """With the key of what it was made of, so that the page knows when it is out of date."""
+    return f'<div data-of="{key}">{drawn}</div>'
+
+
 def within(language: str, kind: str, inner: str, *, live: bool = False) -> str:
     told = ' role="status" aria-live="polite"' if live else ""
     return f'<div class="{kind} {language}" lang="{language}"{told}>{inner}</div>'

@@ -5,6 +5,7 @@ language. The surprise: what is shown is found again when the language changes, 
 keeps, and the browser tells only whether something is shown, not the pictures themselves.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +25,9 @@ from hf_resnet.progress import Told
 
 PROGRESS = gr.Progress()
 LONG = {"show_progress": "full", "scroll_to_output": True}
-IS_SHOWN = (
-    '(shown, ...rest) => [String(shown ?? "").includes("side-by-side") ? "yes" : "", ...rest]'
-)
+OF = """(shown, ...rest) =>
+    [(String(shown ?? "").match(/data-of="(\\w+)"/) ?? ["", ""])[1], ...rest]"""
+"""In the browser: of what is shown, only what it was made of goes back to the server."""
 
 
 @dataclass(frozen=True)
@@ -108,13 +109,23 @@ class Tabs:
         """An empty place for what is found; another network or picture empties it again."""
         return html(drawing.waiting(self.spoken.language), elem_id=f"{name}-found")
 
-    def _emptied(self, result: Any, *events: Any) -> None:
-        for event in events:
-            event(
-                lambda language: drawing.waiting(known(language)),
-                self.around.switch,
+    def _emptied(self, result: Any, *sources: Any) -> None:
+        """Take away what was made of another network or picture. A component says that it changed when
+        only its label did, so what is shown is asked for what it was made of."""
+
+        def emptied(shown: Any, *given: Any) -> Any:
+            *made_of, language = given
+            is_current = not shown or shown == _key(*made_of)
+            return gr.skip() if is_current else drawing.waiting(known(language))
+
+        for source in sources:
+            source.change(
+                emptied,
+                [result, *sources, self.around.switch],
                 result,
+                js=OF,
                 queue=False,
+                preprocess=False,
                 show_progress="hidden",
                 api_visibility="private",
             )
@@ -123,9 +134,9 @@ class Tabs:
         """In another language, where there is something to say anew."""
 
         def again(shown: Any, *given: Any) -> Any:
-            return function(*given) if shown == "yes" else drawing.waiting(known(given[-1]))
+            return function(*given) if shown else drawing.waiting(known(given[-1]))
 
-        worked([self.around.switch.change], again, [result, *inputs], result, js=IS_SHOWN)
+        worked([self.around.switch.change], again, [result, *inputs], result, js=OF)
 
     def _layers(self, blocks: Any) -> None:
         around = self.around
@@ -183,21 +194,25 @@ class Tabs:
         inputs = [around.network, around.picture, around.switch]
         worked([button.click], self.gradcam, inputs, result)
         self._again(self.gradcam, inputs, result)
-        self._emptied(result, around.network.change, around.picture.change)
+        self._emptied(result, around.network, around.picture)
 
     def gradcam(self, name: Any, given: Any, language: Any) -> str:
         """Where the network found its likeliest classes."""
         language = known(language)
         path = self._path(name, given, language)
         seen, found = told(language, self.bench.where, name, path)
-        return drawing.glows(language, seen, found)
+        return drawing.made_of(_key(name, given), drawing.glows(language, seen, found))
 
     def _ideal(self, blocks: Any) -> None:
         around = self.around
         with gr.Row():
-            label = gr.Dropdown([], value=None, label=self._first("class"), elem_id="class")
+            label = gr.Dropdown(
+                [], value=None, label=self._first("class"), elem_id="class", min_width=240
+            )
             self._labelled(label, "class")
-            steps = gr.Slider(*STEPS, value=20, step=5, label=self._first("steps"), elem_id="steps")
+            steps = gr.Slider(
+                *STEPS, value=20, step=5, label=self._first("steps"), elem_id="steps", min_width=240
+            )
             self._labelled(steps, "steps")
             seed = gr.Number(
                 0, precision=0, minimum=0, maximum=MOST_SEED, label=self._first("seed")
@@ -207,7 +222,7 @@ class Tabs:
         inputs = [around.network, label, steps, seed, around.switch]
         worked([button.click], self.ideal, inputs, result, **LONG)
         self._again(self.ideal, inputs, result)
-        self._emptied(result, around.network.change)
+        self._emptied(result, around.network)
 
         def choices(name: Any, language: Any) -> Any:
             names = told(known(language), self.bench.open, name).labels.names
@@ -241,7 +256,7 @@ class Tabs:
             seed=_whole(seed, 0),
             told=_spoken_progress(progress, language),
         )
-        return drawing.ideal(language, name, found, label)
+        return drawing.made_of(_key(name), drawing.ideal(language, name, found, label))
 
     def _fool(self, blocks: Any) -> None:
         around = self.around
@@ -251,10 +266,14 @@ class Tabs:
                 value="",
                 label=self._first("target"),
                 elem_id="target",
+                min_width=300,
             )
             self._labelled(target, "target")
             attack = gr.Radio(
-                self._attacks(self.spoken.language), value="pgd", label=self._first("attack")
+                self._attacks(self.spoken.language),
+                value="pgd",
+                label=self._first("attack"),
+                min_width=300,
             )
             self.spoken.said(attack, label=self._text("attack"), choices=self._attacks)
         button = self._button("fool_ask")
@@ -268,7 +287,7 @@ class Tabs:
         worked([button.click], self.fool, inputs, [result, strength], **LONG)
         worked([strength.input], self.fool_more, with_strength, result)
         self._again(self.fool_more, with_strength, result)
-        self._emptied(result, around.network.change, around.picture.change)
+        self._emptied(result, around.network, around.picture)
 
         def choices(name: Any, language: Any) -> Any:
             language = known(language)
@@ -315,15 +334,17 @@ class Tabs:
         found = self._fooled(name, given, target, attack, language, progress)
         preprocess = self.bench.open(name).preprocess
         levels = min(max(_whole(strength, 0), 0), MOST_LEVELS)
+        now = found
         if levels == found.levels:
-            key = "fool_smallest" if found.fooled else "fool_none"
             tried = found.levels if found.fooled else found.most_levels
+            key = "fool_smallest" if found.fooled else "fool_none"
             line = say(language, key, network=name, levels=tried)
-            return drawing.fooled(language, line, found, preprocess)
-        now = told(language, self.bench.with_strength, name, found, levels)
-        key = "fool_now_same" if now.after.label == found.before.label else "fool_now"
-        line = say(language, key, network=name, levels=levels, answer=now.after.label)
-        return drawing.fooled(language, line, now, preprocess)
+        else:
+            now = told(language, self.bench.with_strength, name, found, levels)
+            key = "fool_now_same" if now.after.label == found.before.label else "fool_now"
+            line = say(language, key, network=name, levels=levels, answer=now.after.label)
+        drawn = drawing.fooled(language, line, now, preprocess)
+        return drawing.made_of(_key(name, given), drawn)
 
     def _fooled(
         self, name: Any, given: Any, target: Any, attack: Any, language: str, progress: gr.Progress
@@ -347,6 +368,12 @@ class Tabs:
         need(given, language)
         told(language, self.bench.open, name)
         return path_of(given, self.around.uploads, language)
+
+
+def _key(name: Any, given: Any = None) -> str:
+    """What a network and a picture are told by in the page."""
+    path = given.get("path") if isinstance(given, dict) else None
+    return hashlib.blake2b(f"{name} {path}".encode(errors="replace"), digest_size=8).hexdigest()
 
 
 def _whole(value: Any, otherwise: int) -> int:

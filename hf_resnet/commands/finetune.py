@@ -250,7 +250,9 @@ def _save(
         replace(trained.classifier, facts=facts).write(place)
         write_recipe(config, place)
         (place / SPLITS_FILE).write_text(json.dumps(record) + "\n", encoding="utf-8")
-        problems = write_report(measured, judged, place / "report", About(config.output_dir))
+        problems = write_report(
+            measured, judged, place / "report", About(config.output_dir), trained.classifier
+        )
         if config.save_examples:
             write_examples(judged, data.labels.names, place, config.save_examples)
         if trained.facts["method"] != "head":

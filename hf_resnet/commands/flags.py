@@ -89,8 +89,9 @@ def _refuse_unknown(flag: str, kinds: dict[str, Any], command: str) -> None:
     if flag in kinds or kinds.get(positive) is bool:
         return
     hint = did_you_mean(flag, kinds, most=1).replace("mean ", "mean --")
+    typed = command.replace("_", "-")
     raise ConfigError(
-        f"{command} has no flag --{flag}{hint or f'; hf-resnet {command} --help lists them'}"
+        f"{typed} has no flag --{flag}{hint or f'; hf-resnet {typed} --help lists them'}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The rows that predict gives, and the three files it can write them to.
+"""The rows that predict gives, and the three files it can write them to (for folders see `parts`).
 
 A file takes its name only when it is whole; until then its rows are in a file beside it, which each
 run has to itself, and which goes where the run does not end well.
@@ -50,13 +50,23 @@ Finish = Callable[[], None]
 """Writes what is still held back."""
 
 
+def is_folder(path: str | None) -> bool:
+    """Whether the rows go into a folder of parts: a name without an ending, or one that is there."""
+    if path is None or Path(path).suffix in FORMATS:
+        return False
+    return path.endswith("/") or not Path(path).suffix or Path(path).is_dir()
+
+
 def check_output(path: str | None) -> None:
     """Stop before any work where the file could not be written."""
     if path is None:
         return
     if Path(path).suffix not in FORMATS:
-        raise ConfigError(f"--output ends in {listed(FORMATS, last='or')}; got {path}")
-    with _told(path):
+        raise ConfigError(
+            f"--output ends in {listed(FORMATS, last='or')}; got {path} (a name without an ending is "
+            "a folder of parts)"
+        )
+    with told_in_a_line(path):
         if Path(path).is_dir():
             raise ConfigError(f"--output {path} is a folder; name a file")
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -73,20 +83,20 @@ def writer(path: str | None, top_k: int) -> Iterator[Write]:
         return
     place = Path(path)
     growing = _beside(place)
-    with _told(path):
+    with told_in_a_line(path):
         place.parent.mkdir(parents=True, exist_ok=True)
         file = growing.open("xb")
     finish: Finish = file.flush
     try:
-        with _told(path):
+        with told_in_a_line(path):
             write, finish = FORMATS[place.suffix](file, top_k)
 
         def told(row: PredictedRow) -> None:
-            with _told(path):
+            with told_in_a_line(path):
                 write(row)
 
         yield told
-        with _told(path):
+        with told_in_a_line(path):
             finish()
             file.close()
             growing.replace(place)
@@ -98,8 +108,8 @@ def writer(path: str | None, top_k: int) -> Iterator[Write]:
 
 
 @contextmanager
-def _told(path: str) -> Iterator[None]:
-    """Inside it, what goes wrong with the file is one line."""
+def told_in_a_line(path: str) -> Iterator[None]:
+    """Inside it, what goes wrong with the output is one line."""
     try:
         yield
     except OSError as exc:

@@ -7,7 +7,7 @@ from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from hf_resnet.config.export import Backend
 from hf_resnet.config.groups import ComputeConfig, ModelConfig
-from hf_resnet.config.limits import at_least
+from hf_resnet.config.limits import at_least, within
 from hf_resnet.errors import ConfigError
 
 
@@ -67,13 +67,20 @@ class PredictConfig:
     """Picture files, folders of them (any depth), a Hub data set or a sample:NAME."""
 
     output: str | None = None
-    """Write the rows to this .jsonl, .csv or .parquet file."""
+    """Write the rows to this .jsonl, .csv or .parquet file; or, for large jobs, to this folder: many
+    processes (accelerate launch) fill it, and a run that was stopped goes on when started again."""
+
+    rows_per_part: int = 1000
+    """Rows in each file of such a folder: what a process loses when it is killed, at most."""
 
     top_k: int = 3
     """Classes listed for each picture."""
 
     split: str = "test"
     """The split to read where the input is a data set."""
+
+    streaming: bool = False
+    """Read a Hub data set as it comes, without storing it first."""
 
     image_column_name: str | None = None
     """The data set's column with the pictures."""
@@ -89,5 +96,6 @@ class PredictConfig:
 
     def __post_init__(self) -> None:
         at_least(self, "top_k", 1)
+        within(self, "rows_per_part", 1, 1_000_000)
         if not self.inputs:
             raise ConfigError("predict needs pictures: give files, a folder or a data set")

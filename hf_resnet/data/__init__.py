@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hf_resnet.data.cifar10 import npm_reachable
     from hf_resnet.data.folder import existing_folder
     from hf_resnet.data.hub import reachable
-    from hf_resnet.data.identity import identity
+    from hf_resnet.data.identity import identity_of
     from hf_resnet.data.inputs import pictures
     from hf_resnet.data.load import Data, load_data, load_examples
     from hf_resnet.data.rows import Row, Split, key_of
@@ -29,7 +29,7 @@ __all__ = [
     "Split",
     "cifar10_kept",
     "existing_folder",
-    "identity",
+    "identity_of",
     "key_of",
     "load_data",
     "load_examples",
@@ -48,7 +48,7 @@ _HOMES = {
     "Split": "rows",
     "cifar10_kept": "cifar10",
     "existing_folder": "folder",
-    "identity": "identity",
+    "identity_of": "identity_of",
     "key_of": "rows",
     "load_data": "load",
     "load_examples": "load",

@@ -4,6 +4,7 @@ Knows nothing of class names or of training. The one surprise: for features a sh
 filled up, so that what a picture gets does not depend on how many stood beside it.
 """
 
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -85,5 +86,6 @@ class Engine:
 
 def _best_device() -> torch.device:
     if torch.cuda.is_available():
-        return torch.device("cuda")
+        mine = int(os.environ.get("LOCAL_RANK") or 0)  # one card a process under accelerate launch
+        return torch.device("cuda", mine % torch.cuda.device_count())
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

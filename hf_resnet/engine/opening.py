@@ -1,8 +1,8 @@
 """A model opened for answering, by the fastest way that is there.
 
-auto takes the quickest export that is whole and of the model beside it (`choice` says which), else
-torch; a note says why an export was passed over. The surprise: where an export answers, neither torch nor
-transformers is imported, and the class names and the preprocess are those of its record.
+auto takes the quickest export that is whole and of the model beside it (`choice` says which is),
+else torch; a note says why an export was passed over. The surprise: where an export answers, neither
+torch nor transformers is imported, and the class names and the preprocess are those of its record.
 """
 
 import itertools
@@ -92,9 +92,7 @@ def open_fastest(
     return _torch(model, compute, tuple(notes))
 
 
-def _worth_trying(
-    model: ModelConfig, compute: ComputeConfig, pictures: int | None
-) -> list[str]:
+def _worth_trying(model: ModelConfig, compute: ComputeConfig, pictures: int | None) -> list[str]:
     """The exports that lie there and compute as was asked for, the quickest first."""
     folder = Path(model.model_name_or_path)
     if model.random_init or not folder.is_dir() or _has_graphics_card():
