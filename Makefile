@@ -22,7 +22,7 @@ format: install
 	$(BIN)/ruff format .
 
 bench: install
-	$(BIN)/python scripts/benchmark.py
+	$(BIN)/python scripts/benchmark.py --subject all
 
 hub: install
 	$(BIN)/python -m tests.hub_server

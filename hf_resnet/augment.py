@@ -113,6 +113,12 @@ def _steps(changes: Changes) -> list[Any]:
     return steps
 
 
+def enough(size: tuple[int, int], min_area: float) -> int:
+    """The short side of a picture whose smallest part has as many pixels as the network sees: what
+    more there is would only be scaled away."""
+    return math.ceil(math.sqrt(size[0] * size[1] / (PROPORTIONS[0] * min_area)))
+
+
 def random_box(
     picture: tuple[int, int],
     proportion: float,

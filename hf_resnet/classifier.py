@@ -13,12 +13,11 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 import torch
@@ -29,16 +28,22 @@ from safetensors.torch import load_file, save_file
 from hf_resnet.backbones import Network, open_backbone, save_backbone
 from hf_resnet.config import ModelConfig
 from hf_resnet.errors import ConfigError, ModelError, listed
+from hf_resnet.facts import (
+    FACTS_FILE,
+    FORMAT,
+    Facts,
+    Origin,
+    as_written,
+    facts_in,
+    stored_facts,
+)
 from hf_resnet.images import as_rgb, decode, open_picture
-from hf_resnet.jsonfile import read_object
 from hf_resnet.labels import Labels
 from hf_resnet.prediction import Prediction, likeliest
 from hf_resnet.preprocess import Preprocess
 from hf_resnet.writing import is_running, on_disk
 
-FACTS_FILE = "hf_resnet.json"
 FEATURE_MEAN_FILE = "feature_mean.safetensors"
-FORMAT = 1
 # all that a model folder of ours may hold; whatever else lies there is a person's, and is not replaced
 OWN_FILES = (
     "config.json",
@@ -69,32 +74,6 @@ OWN_FILES = (
 _OWN_FOLDERS = {name.partition("/")[0] for name in OWN_FILES if "/" in name}
 
 Picture = Image.Image | bytes | str | Path
-Kind = TypeVar("Kind")
-Origin = Literal["pretrained", "kept", "fitted", "imprinted", "merged", "untrained"]
-
-
-@dataclass(frozen=True)
-class ClassFact:
-    """Where one row of the head came from: how, out of which classes, from how many pictures."""
-
-    name: str
-    origin: Origin
-    sources: tuple[str, ...] = ()
-    pictures: int | None = None
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known about a classifier and belongs in no native file."""
-
-    base_model: str
-    classes: tuple[ClassFact, ...] = ()
-    training: Mapping[str, Any] = field(default_factory=dict)
-    data: Mapping[str, Any] = field(default_factory=dict)
-    results: Mapping[str, Any] = field(default_factory=dict)
-
-    def with_(self, **changes: Any) -> "Facts":
-        return dataclasses.replace(self, **changes)
 
 
 @dataclass(frozen=True)
@@ -131,7 +110,9 @@ class Classifier:
     def _answers(self, pictures: Sequence[Picture], top_k: int) -> list[list[Prediction]]:
         if not pictures:
             return []
-        pixels_BCHW = np.stack([self.preprocess(opened(picture)) for picture in pictures])
+        pixels_BCHW = np.stack(
+            [self.preprocess(opened(each, self.preprocess.enough)) for each in pictures]
+        )
         pixels = torch.from_numpy(pixels_BCHW).to(self.network.head.weight.device)
         with torch.inference_mode():
             logits_BK = self.network(pixels).float()
@@ -214,44 +195,13 @@ def open_classifier(model: str | ModelConfig) -> Classifier:
     config = model if isinstance(model, ModelConfig) else ModelConfig(model_name_or_path=model)
     backbone, folder = open_backbone(config)
     labels = Labels(backbone.names)
-    stored = _stored_facts(folder) if folder else {}
+    stored = stored_facts(folder) if folder else {}
     origin: Origin = "untrained" if backbone.untrained_head else "pretrained"
-    try:
+    with as_written(folder):
         preprocess = Preprocess.from_json(stored["preprocess"]) if stored else backbone.preprocess
-        known = {fact.name: fact for fact in map(_class_fact, stored.get("classes", ()))}
-        facts = Facts(
-            base_model=_of_kind(stored.get("base_model", config.model_name_or_path), str),
-            classes=tuple(known.get(name, ClassFact(name, origin)) for name in labels),
-            **{key: _of_kind(stored.get(key, {}), dict) for key in ("training", "data", "results")},
-        )
-    except (KeyError, TypeError, ConfigError, ModelError) as exc:
-        raise ModelError(
-            f"{folder}/{FACTS_FILE} is not as hf_resnet writes it ({type(exc).__name__}: {exc}); "
-            "take the file from where it came"
-        ) from exc
+        facts = facts_in(stored, labels, base_model=config.model_name_or_path, origin=origin)
     mean_D = _feature_mean(folder, backbone.network.width) if folder else None
     return Classifier(backbone.network, labels, preprocess, facts, mean_D)
-
-
-def _class_fact(record: Any) -> ClassFact:
-    known = _of_kind(record, dict)
-    pictures = known.get("pictures")
-    if known["origin"] not in get_args(Origin):
-        raise TypeError(f"origin is {str(known['origin'])[:60]!r}")
-    if set(known) - {"name", "origin", "sources", "pictures"}:
-        raise TypeError(f"a class with {listed(map(str, known))}")
-    return ClassFact(
-        name=_of_kind(known["name"], str),
-        origin=known["origin"],
-        sources=tuple(_of_kind(each, str) for each in _of_kind(known["sources"], list)),
-        pictures=None if pictures is None else _of_kind(pictures, int),
-    )
-
-
-def _of_kind(value: Any, kind: type[Kind]) -> Kind:
-    if type(value) is not kind:
-        raise TypeError(f"{str(value)[:60]!r} where {kind.__name__} is needed")
-    return value
 
 
 def _feature_mean(folder: Path, width: int) -> torch.Tensor | None:
@@ -270,25 +220,13 @@ def _feature_mean(folder: Path, width: int) -> torch.Tensor | None:
     return mean_D.float()
 
 
-def _stored_facts(folder: Path) -> dict[str, Any]:
-    path = folder / FACTS_FILE
-    if not path.exists():
-        return {}
-    stored = read_object(path)
-    made_with = stored.get("format")
-    if made_with != FORMAT:
-        raise ModelError(
-            f"{path} has format {str(made_with)[:60]}, and this version reads format {FORMAT}; "
-            "install the version of hf-resnet that wrote it, or a newer one"
-        )
-    return stored
-
-
-def opened(picture: Picture) -> Image.Image:
-    """The picture in RGB, from wherever it is."""
+def opened(picture: Picture, at_least: int | None = None) -> Image.Image:
+    """The picture in RGB, from wherever it is; at_least as for `images.decode`."""
     if isinstance(picture, Image.Image):
         return as_rgb(picture)
-    return decode(picture) if isinstance(picture, bytes) else open_picture(picture)
+    if isinstance(picture, bytes):
+        return decode(picture, at_least=at_least)
+    return open_picture(picture, at_least=at_least)
 
 
 def check_output(folder: str | Path, *, overwrite: bool) -> Path:

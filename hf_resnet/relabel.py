@@ -23,11 +23,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hf_resnet.classifier import ClassFact, Classifier, Origin
+from hf_resnet.classifier import Classifier
 from hf_resnet.config import ComputeConfig
 from hf_resnet.data import Split
 from hf_resnet.engine import BadPicture, Engine, batches
 from hf_resnet.errors import LabelError, listed
+from hf_resnet.facts import ClassFact, Origin
 from hf_resnet.labels import ClassRow, Labels, Surgery, compile_rows
 
 PROTOTYPE_CONFIDENCE = 0.8
@@ -312,6 +313,7 @@ def _features(
         batch_size=engine.batch_size,
         workers=engine.workers,
         on_bad=bad.append,
+        at_least=classifier.preprocess.enough,
     )
     for batch in coming:
         found.append(torch.from_numpy(engine.features(batch.pixels_BCHW)))

@@ -1,6 +1,6 @@
-"""Time ours against the plain way, side by side in one run.
+"""Time ours against what a person would otherwise run, side by side.
 
-python scripts/benchmark.py --rounds 3
+python scripts/benchmark.py --subject all --rounds 3
 """
 
 from hf_resnet.cli import run_command

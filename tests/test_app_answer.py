@@ -2,7 +2,12 @@
 
 import csv
 import io
+import json
+import os
+import shutil
 import struct
+import subprocess
+import sys
 import threading
 import zlib
 from dataclasses import replace
@@ -15,16 +20,19 @@ from hf_resnet.app.answer import LIMITS, Desk, FileAnswer, as_csv
 from hf_resnet.app.batching import Batcher
 from hf_resnet.app.keeping import LONGEST_SIDE, check_folder, keep
 from hf_resnet.classifier import open_classifier
-from hf_resnet.config import DataConfig
+from hf_resnet.config import DataConfig, ModelConfig
 from hf_resnet.data import load_data
-from hf_resnet.errors import ConfigError, LabelError, PictureError
+from hf_resnet.engine import opening
+from hf_resnet.errors import ConfigError, LabelError, ModelError, PictureError
+from hf_resnet.export import make, publish
 from hf_resnet.labels import Labels
 from tests.conftest import NAMES, photo, png
+from tests.page_process import free_port
 
 
 @pytest.fixture(scope="module")
 def desk(family_folders) -> Desk:
-    return Desk(open_classifier(str(family_folders("timm-resnet"))))
+    return Desk(ModelConfig(model_name_or_path=str(family_folders("timm-resnet"))))
 
 
 @pytest.fixture
@@ -138,10 +146,85 @@ def test_a_picture_too_large_to_decode_is_refused_by_its_size(desk, tmp_path):
         desk.look(path)
 
 
-def test_without_a_stored_threshold_it_never_abstains_and_with_one_below_it(desk, picture):
+def test_without_a_stored_threshold_it_never_abstains_and_with_one_below_it(
+    desk, picture, tmp_path
+):
     assert not desk.look(picture).unsure
-    facts = desk.classifier.facts.with_(results={"abstain_below": 0.999})
-    assert Desk(replace(desk.classifier, facts=facts)).look(picture).unsure
+    desk.classifier.save(tmp_path / "model")
+    facts = json.loads((tmp_path / "model" / "hf_resnet.json").read_text())
+    facts["results"] = {"abstain_below": 0.999}
+    (tmp_path / "model" / "hf_resnet.json").write_text(json.dumps(facts))
+    assert Desk(ModelConfig(model_name_or_path=str(tmp_path / "model"))).look(picture).unsure
+
+
+@pytest.fixture(scope="module")
+def exported(family_folders, tmp_path_factory):
+    """A model folder with an export, and a threshold."""
+    folder = tmp_path_factory.mktemp("exported") / "model"
+    classifier = open_classifier(str(family_folders("scratch")))
+    facts = classifier.facts.with_(results={"abstain_below": 0.999})
+    replace(classifier, facts=facts).save(folder)
+    made = make(classifier, folder, "onnx", lambda: iter(()), tmp_path_factory.mktemp("export"))
+    publish(made, folder, {})
+    return folder
+
+
+@pytest.fixture
+def without_graphics_card(monkeypatch):
+    monkeypatch.setattr(opening, "_has_graphics_card", lambda: False)
+
+
+def test_an_export_answers_and_torch_says_where_it_looked(exported, picture, without_graphics_card):
+    desk = Desk(ModelConfig(model_name_or_path=str(exported)))
+    assert desk.backend == "onnx"
+    look, plain = desk.look(picture), open_classifier(str(exported))
+    assert look.unsure
+    assert [each.label for each in look.answers] == [each.label for each in plain(picture)]
+    assert [each.probability for each in look.answers] == pytest.approx(
+        [each.probability for each in plain(picture)], abs=1e-4
+    )
+    assert desk.facts == plain.facts
+    where = desk.where(picture)
+    assert where.label == look.answers[0].label
+    assert where.before == pytest.approx(look.answers[0].probability, abs=1e-4)
+    assert desk.look(picture) == look
+
+
+def test_facts_that_cannot_be_are_one_line_where_an_export_answers(
+    exported, tmp_path, without_graphics_card
+):
+    folder = shutil.copytree(exported, tmp_path / "model")
+    facts = json.loads((folder / "hf_resnet.json").read_text())
+    (folder / "hf_resnet.json").write_text(json.dumps(facts | {"classes": [{"name": 3}]}))
+    with pytest.raises(ModelError, match="is not as hf_resnet writes it"):
+        Desk(ModelConfig(model_name_or_path=str(folder)))
+
+
+WITHOUT_TORCH = """
+import sys
+from hf_resnet.app.server import served
+from hf_resnet.config import ServeConfig
+from gradio_client import Client, handle_file
+with served(ServeConfig(model_name_or_path=sys.argv[1], port=int(sys.argv[3]))) as address:
+    client = Client(address, verbose=False)
+    told = client.predict(handle_file(sys.argv[2]), 2, api_name="/classify")
+    print("answered", told)
+    print("loaded", *({"torch", "transformers", "timm"} & set(sys.modules)))
+"""
+
+
+def test_a_page_of_an_export_answers_without_torch(exported, picture):
+    words = [str(exported), str(picture), str(free_port())]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", WITHOUT_TORCH, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
+    )
+    answered, loaded = done.stdout.splitlines()[-2:]
+    assert answered.startswith("answered [{"), done.stderr[-2000:]
+    assert loaded == "loaded"
 
 
 def test_the_table_has_a_line_a_file_and_no_cell_is_a_formula(desk, picture):

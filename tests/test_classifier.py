@@ -8,15 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from hf_resnet.classifier import (
-    ClassFact,
-    Classifier,
-    Facts,
-    check_output,
-    new_model_folder,
-    open_classifier,
-)
+from hf_resnet.classifier import Classifier, check_output, new_model_folder, open_classifier
 from hf_resnet.errors import ConfigError, ModelError, PictureError
+from hf_resnet.facts import ClassFact, Facts
 from hf_resnet.labels import Labels
 from tests.conftest import files_of_at_most, photo, png
 

@@ -114,7 +114,7 @@ def test_predict_prints_a_line_for_every_file_in_order(taught, photos, capsys):
         "c.png",
     ]
     assert "not used: not a picture" in lines[1]
-    assert lines[3] == "2 pictures, 1 file that could not be used"
+    assert lines[3] == "2 pictures, 1 file that could not be used, answered by torch"
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])

@@ -11,9 +11,10 @@ import onnx as onnx_library
 import pytest
 from PIL import Image
 
+from hf_resnet import precision
 from hf_resnet.classifier import open_classifier
 from hf_resnet.config import ComputeConfig, ModelConfig
-from hf_resnet.engine import opening
+from hf_resnet.engine import choice, opening
 from hf_resnet.engine.exported import FORMATS
 from hf_resnet.engine.opening import open_fastest
 from hf_resnet.errors import ModelError
@@ -47,9 +48,12 @@ def without_graphics_card(monkeypatch):
     monkeypatch.setattr(opening, "_has_graphics_card", lambda: False)
 
 
-def opened(folder, backend="auto", **compute):
+def opened(folder, backend="auto", pictures=None, **compute):
     return open_fastest(
-        ModelConfig(model_name_or_path=str(folder)), ComputeConfig(**compute), backend
+        ModelConfig(model_name_or_path=str(folder)),
+        ComputeConfig(**compute),
+        backend,
+        pictures=pictures,
     )
 
 
@@ -84,6 +88,37 @@ def test_auto_takes_the_quickest_that_is_there(folder):
             (folder / file).unlink()
     answering = opened(folder)
     assert (answering.backend, answering.notes) == ("torch", ())
+
+
+def test_auto_takes_what_starts_soonest_for_few_pictures_and_what_runs_fastest_for_many(folder):
+    assert opened(folder, pictures=1).backend == "onnx-int8"
+    assert opened(folder, pictures=choice.SOON).backend == "onnx-int8"
+    assert opened(folder, pictures=choice.SOON + 1).backend == "openvino-int8"
+    assert opened(folder, pictures=choice.ENDLESS).backend == "openvino-int8"
+
+
+@pytest.mark.parametrize("in_bf16", [True, False])
+def test_torch_in_bf16_is_taken_before_an_fp32_export_for_many_pictures(
+    folder, monkeypatch, in_bf16
+):
+    monkeypatch.setattr(choice, "cpu_multiplies_bf16", lambda: in_bf16)
+    for name in ("onnx-int8", "openvino-int8", "openvino"):
+        (folder / FORMATS[name].record).unlink()
+        for file in FORMATS[name].files:
+            (folder / file).unlink()
+    assert opened(folder, pictures=choice.LATE).backend == ("torch" if in_bf16 else "onnx")
+    assert opened(folder, pictures=choice.LATE - 1).backend == "onnx"
+    assert opened(folder).backend == "onnx"
+    assert opened(folder, pictures=choice.LATE, precision="fp32").backend == "onnx"
+
+
+def test_the_processor_is_known_without_torch_as_torch_knows_it(tmp_path):
+    assert choice.cpu_multiplies_bf16() == precision._bf16_in_cpu()
+    told = tmp_path / "cpuinfo"
+    for flags, has in (("sse4_2 amx_tile", True), ("avx512_bf16", True), ("avx512f", False)):
+        told.write_text(f"processor\t: 0\nflags\t\t: fpu {flags} vme\n")
+        assert choice.cpu_multiplies_bf16(told) == has
+    assert not choice.cpu_multiplies_bf16(tmp_path / "nowhere")
 
 
 def test_auto_keeps_to_the_precision_that_was_asked_for(folder):
@@ -146,7 +181,7 @@ def test_a_prediction_from_an_export_imports_neither_torch_nor_transformers(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
     )
     *lines, modules = out.stdout.splitlines()
-    assert lines[-1] == f"3 pictures, answered by {words[1] if words else 'openvino-int8'}"
+    assert lines[-1] == f"3 pictures, answered by {words[1] if words else 'onnx-int8'}"
     assert not {"torch", "transformers", "timm", "accelerate", "datasets"} & set(modules.split())
 
 

@@ -1,13 +1,16 @@
 """What of a model folder is pushed, and when it is held to be worse than another."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from hf_resnet.cli import parse
+from hf_resnet.classifier import open_classifier
+from hf_resnet.cli import main, parse
 from hf_resnet.config import FinetuneConfig, as_dict
 from hf_resnet.errors import ConfigError, ModelError
+from hf_resnet.export import make, publish
 from hf_resnet.hub.compare import Model, compared
 from hf_resnet.hub.contents import contents, is_pushed, item, without_places
 from hf_resnet.hub.pending import Wanted, keep, marker_of, pending
@@ -32,6 +35,32 @@ from tests.test_cli import NEEDED
 )
 def test_only_what_a_model_is_made_of_is_pushed(name, pushed):
     assert is_pushed(name) is pushed
+
+
+def test_an_export_of_other_weights_stays_at_home_and_is_named(family_folders, tmp_path, capsys):
+    classifier = open_classifier(str(family_folders("scratch")))
+    folder = tmp_path / "model"
+    classifier.save(folder)
+    exports = {"onnx/model.onnx", "onnx/model.json"}
+    publish(make(classifier, folder, "onnx", lambda: iter(()), tmp_path), folder, {})
+    assert exports <= set(contents(folder))
+    other = classifier.with_head(
+        classifier.labels,
+        classifier.network.weight_KD + 1,
+        classifier.network.bias_K,
+        classifier.facts,
+    )
+    other.save(tmp_path / "other")
+    shutil.copy(tmp_path / "other" / "model.safetensors", folder)
+    assert not exports & set(contents(folder))
+    main(["push", str(folder), "--hub_model_id", "me/flowers"])
+    (said,) = [line for line in capsys.readouterr().out.splitlines() if "not pushed" in line]
+    assert said == (
+        f"not pushed: the onnx export in {folder} is of other weights or classes than the model there "
+        f"now; hf-resnet export {folder} --format onnx writes it anew"
+    )
+    (folder / "onnx/model.json").unlink()
+    assert "onnx/model.onnx" in contents(folder)  # a person's own: nothing says of what it is
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,15 @@ def test_refusals_are_one_clear_line(hub, command, photos):
     assert "paid plan" in error_of(command(*where, "me/flowers"))
 
 
+def test_a_full_disk_is_one_clear_line_and_nothing_is_sent(hub, command, photos):
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); "
+    done = command(
+        *("push-data", str(photos), "--hub_dataset_id", "me/flowers"), code=QUICKLY + limited
+    )
+    assert "make room, or set TMPDIR" in error_of(done)
+    assert ("datasets", "me/flowers") not in hub.repos
+
+
 def test_large_sets_are_several_files_and_the_same_ones_each_time(monkeypatch, photos, tmp_path):
     from hf_resnet.config import DataConfig
     from hf_resnet.data import load_data

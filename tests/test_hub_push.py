@@ -22,7 +22,7 @@ from tests.hub_server import environment
 from tests.test_training_head import colourful
 
 ROOT = Path(__file__).parent.parent
-WRITER, READER = "hf_writer", "hf_reader"
+WRITER, READER, OTHER = "hf_writer", "hf_reader", "hf_other"
 COMMIT = "POST /api/models/.*/commit/"
 QUICKLY = "import sys, time; time.sleep = lambda _: None; from hf_resnet.cli import main; "
 
@@ -278,6 +278,30 @@ def test_a_pushed_model_predicts_by_its_id_and_then_without_a_network(
     assert succeeded(session(code, *words, HF_HUB_OFFLINE="1")) == online
 
 
+@pytest.mark.slow
+def test_what_is_on_the_hub_is_learned_from_changed_measured_and_pushed_again(
+    hub, push, session, model, taught, tmp_path
+):
+    succeeded(push(model))
+    pictures = str(taught / "private" / "pets")
+    code = "import sys; from hf_resnet.cli import main; raise SystemExit(main(sys.argv[1:]))"
+    settings = {"HF_RESNET_CACHE": str(tmp_path / "cache"), "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+
+    def run(*words):
+        return succeeded(session(code, *words, **settings))
+
+    again = ["--train_dir", pictures, "--method", "head", "--dataloader_num_workers", "0"]
+    by_id = ["--model_name_or_path", "me/flowers"]
+    assert "Measured on" in run("measure", *by_id, "--test_dir", pictures)
+    run("finetune", *by_id, *again, "--output_dir", str(tmp_path / "again"), "--push_to_hub")
+    assert hub.files("me/again")["model.safetensors"]
+    run("relabel", *by_id, "--drop", "red", "--output_dir", str(tmp_path / "fewer"))
+    succeeded(push(tmp_path / "fewer", to="me/fewer"))
+    there = json.loads(hub.files("me/fewer")["config.json"])
+    assert sorted(there["label2id"]) == ["blue", "green"]
+    assert "blue" in run("predict", "me/fewer", str(next(Path(pictures).glob("blue/*"))))
+
+
 # --- what goes wrong on the way
 
 
@@ -463,6 +487,21 @@ def test_models_measured_on_other_pictures_are_not_compared(hub, push, model):
 def test_a_refusal_says_what_to_do(hub, push, model, status, message):
     hub.fail("POST /api/repos/create", "status", status)
     assert re.search(message, error_of(push(model)))
+
+
+def test_a_hub_that_takes_no_more_is_told(hub, push, model):
+    hub.fail("POST /api/repos/create", "status", 429, times=99)
+    assert "too many requests" in error_of(push(model))
+
+
+def test_a_gated_model_of_somebody_else_is_told(hub, push, session, model, tmp_path):
+    succeeded(push(model))
+    hub.repo("me/flowers").gated = True
+    photo().save(tmp_path / "a.jpg")
+    code = "import sys; from hf_resnet.cli import main; raise SystemExit(main(sys.argv[1:]))"
+    words = ("predict", "me/flowers", str(tmp_path / "a.jpg"))
+    said = error_of(session(code, *words, token=OTHER, home="another home"))
+    assert "me/flowers is gated; ask for access at" in said
 
 
 def test_who_is_not_logged_in_is_told_how(push, model):

@@ -15,6 +15,7 @@ from hf_resnet.app.lab_words import TABS, WORDS, say
 from hf_resnet.app.lab_work import MOST_LEVELS, Bench, networks
 from hf_resnet.app.words import LANGUAGES
 from hf_resnet.classifier import open_classifier
+from hf_resnet.degrade import Experiment, Learned, Net, Recipe
 from hf_resnet.errors import ConfigError, PictureError
 from tests.conftest import photo, png
 
@@ -197,9 +198,13 @@ def test_the_shipped_figures_are_those_of_the_readme():
 
 
 def record(**changes: object) -> dict[str, object]:
-    nets = [{"kind": "plain", "depth": depth, "train_error": depth / 100} for depth in (14, 8)]
-    told = {"source": "digits", "train_pictures": 9, "image_size": 8, "recipe": {"epochs": 2}}
-    return {**told, "nets": nets, **changes}
+    """As hf-resnet degrade writes it, with some of it changed."""
+    found = {
+        Net(depth, "plain"): Learned(depth / 100, 0.5, (0.5,), (1.0,), (1.0,), (0.1,))
+        for depth in (14, 8)
+    }
+    recipe = Recipe(epochs=2, batch=3, rate=0.1, seed=0)
+    return {**Experiment("digits", 9, 9, 8, recipe, found).to_json(), **changes}
 
 
 def test_a_folder_of_degrade_is_shown_with_its_plots(tmp_path):
@@ -207,6 +212,7 @@ def test_a_folder_of_degrade_is_shown_with_its_plots(tmp_path):
     (tmp_path / "shift.png").write_bytes(png(photo()))
     found = measured(str(tmp_path))
     assert found.errors == {"plain": {8: 0.08, 14: 0.14}}
+    assert (found.source, found.pictures, found.side, found.epochs) == ("digits", 9, 8, 2)
     drawn = lab_chart.degrade("en", found)
     assert "without shortcuts, 14 layers: 14.0 % wrong" in drawn
     assert drawn.count("<img") == 1

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from hf_resnet.backbones.network import Network
-from hf_resnet.classifier import ClassFact, Classifier, Facts, open_classifier
+from hf_resnet.classifier import Classifier, open_classifier
 from hf_resnet.config import ComputeConfig, DataConfig
 from hf_resnet.data import load_data, pictures
 from hf_resnet.errors import LabelError
+from hf_resnet.facts import ClassFact, Facts
 from hf_resnet.labels import Labels, Surgery
 from hf_resnet.preprocess import Preprocess
 from hf_resnet.relabel import OldHead, change_classes, imprinted_row, merged_row, prototypes

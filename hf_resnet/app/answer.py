@@ -2,7 +2,9 @@
 
 Knows nothing of gradio, of languages or of where an uploaded file came from. Every path it is handed
 is read through `images` with the limits here. The network has one user at a time: explaining hangs
-hooks into it, and a prediction that ran meanwhile would be caught by them.
+hooks into it, and a prediction that ran meanwhile would be caught by them. The surprise: where the
+model folder has an export, that answers, and torch is imported with the first question of where it
+looked.
 """
 
 import csv
@@ -12,19 +14,21 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from hf_resnet.app.batching import Batcher, Compute
-from hf_resnet.classifier import Classifier
-from hf_resnet.config import ComputeConfig
-from hf_resnet.engine import Engine
+from hf_resnet.config import ComputeConfig, ModelConfig
+from hf_resnet.engine import Answering, open_fastest
 from hf_resnet.errors import PictureError
-from hf_resnet.explain import gradcam
-from hf_resnet.explain.maps import heat_over
+from hf_resnet.facts import Facts, as_written, facts_in, stored_facts
 from hf_resnet.images import Limits, open_picture
-from hf_resnet.prediction import Prediction
+from hf_resnet.prediction import Prediction, likeliest
+
+if TYPE_CHECKING:
+    from hf_resnet.classifier import Classifier
 
 LIMITS = Limits(max_bytes=20 * 2**20, max_pixels=64_000_000)
 """Every phone's pictures, but not what would let a few strangers fill the memory."""
@@ -74,24 +78,44 @@ def itself(function: Callable[..., object]) -> Callable[..., object]:
 
 
 class Desk:
-    """A classifier that many people ask at once.
+    """A model that many people ask at once.
 
     borrow wraps what uses the network, for places that lend a graphics card for the time of a call.
-    Computed in fp32, so that an answer and its explanation give the same figures.
+    Torch computes in fp32, so that an answer and its explanation give the same figures; those of an
+    export may differ from the explanation's in their last digits.
     """
 
-    def __init__(self, classifier: Classifier, *, borrow: Borrow = itself) -> None:
-        self.classifier = classifier
-        self.threshold = threshold(classifier)
-        self._engine = Engine(classifier.network, ComputeConfig(precision="fp32"))
-        compute: Compute = borrow(self._engine.probabilities)  # type: ignore[assignment]
+    def __init__(self, model: ModelConfig, *, borrow: Borrow = itself) -> None:
+        answering = open_fastest(model, ComputeConfig())
+        self.labels, self.preprocess = answering.labels, answering.preprocess
+        self.backend, self.notes = answering.backend, answering.notes
+        self.facts = _facts(model, answering)
+        self.threshold = threshold(self.facts)
+        self._model, self._opened, self._opening = model, answering.classifier, threading.Lock()
+        probabilities = answering.probabilities
+        if answering.classifier is not None:
+            from hf_resnet.engine import Engine
+
+            engine = Engine(answering.classifier.network, ComputeConfig(precision="fp32"))
+            probabilities = engine.probabilities
+        compute: Compute = borrow(probabilities)  # type: ignore[assignment]
         self._ask = Batcher(compute)
         self._explain = borrow(self._explained)
         self._decoding = threading.Semaphore(DECODED_AT_ONCE)
 
+    @property
+    def classifier(self) -> "Classifier":
+        """The model in torch, opened when it is first asked for."""
+        from hf_resnet.classifier import open_classifier
+
+        with self._opening:
+            if self._opened is None:
+                self._opened = open_classifier(self._model)
+            return self._opened
+
     def warm_up(self) -> None:
         """Compute once, so that the first person does not wait for what is made on first use."""
-        self._ask(self.classifier.preprocess(Image.new("RGB", (64, 64), "grey")))
+        self._ask(self.preprocess(Image.new("RGB", (64, 64), "grey")))
 
     def open(self, path: str | Path) -> Image.Image:
         """The picture in a file; few at once, since each may take hundreds of megabytes."""
@@ -101,27 +125,34 @@ class Desk:
     def look(self, path: str | Path, *, top: int = TOP) -> Look:
         """What the picture in a file is: its `top` likeliest classes, one at least."""
         with self._decoding:
-            pixels_CHW = self.classifier.preprocess(open_picture(path, limits=LIMITS))
-        answers = tuple(self.classifier.likeliest(self._ask(pixels_CHW), top))
+            picture = open_picture(path, limits=LIMITS, at_least=self.preprocess.enough)
+            pixels_CHW = self.preprocess(picture)
+        answers = tuple(likeliest(self.labels.names, self._ask(pixels_CHW), top))
         unsure = self.threshold is not None and answers[0].probability < self.threshold
         return Look(answers, unsure)
 
     def where(self, path: str | Path) -> Where:
         """Where it looked for its answer."""
         picture = self.open(path)
+        _ = self.classifier  # opened before the turn, so that answers need not wait for it
         with self._ask.turn:
             found = self._explain(picture)
         assert isinstance(found, Where)  # noqa: S101  borrow keeps what a function gives
         return found
 
     def _explained(self, picture: Image.Image) -> Where:
-        self.classifier.network.to(self._engine.device)
+        from hf_resnet.engine import Engine
+        from hf_resnet.explain import gradcam
+        from hf_resnet.explain.maps import heat_over
+
+        network = self.classifier.network
+        network.to(Engine(network, ComputeConfig(precision="fp32")).device)
         found = gradcam.explain(self.classifier, picture)
         heat = found.heats[0]
         return Where(
             seen=found.seen,
             over=heat_over(found.seen, heat.heat_HW),
-            label=self.classifier.labels.names[heat.class_index],
+            label=self.labels.names[heat.class_index],
             before=heat.before,
             covered=heat.covered,
             found=bool(heat.heat_HW.any()),
@@ -139,9 +170,20 @@ class Desk:
             return FileAnswer(name, problem=str(exc))
 
 
-def threshold(classifier: Classifier) -> float | None:
+def _facts(model: ModelConfig, answering: Answering) -> Facts:
+    """What is known of the model, read without torch where an export answers."""
+    if answering.classifier is not None:
+        return answering.classifier.facts
+    folder = Path(model.model_name_or_path)
+    with as_written(folder):
+        return facts_in(
+            stored_facts(folder), answering.labels, base_model=str(folder), origin="pretrained"
+        )
+
+
+def threshold(facts: Facts) -> float | None:
     """The probability below which the model had better not answer, where one was measured."""
-    stored = classifier.facts.results.get("abstain_below")
+    stored = facts.results.get("abstain_below")
     is_share = isinstance(stored, float) and bool(np.isfinite(stored)) and 0 < stored < 1
     return stored if is_share else None
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from hf_resnet.app.answer import FileAnswer, Look, Where
 from hf_resnet.app.words import percent, reason, say, some_of
-from hf_resnet.classifier import Classifier
+from hf_resnet.facts import Facts
 
 HARDLY = 0.05
 """A change of probability that is not called a fall."""
@@ -107,9 +107,8 @@ def note(language: str, text: str) -> str:
     return _within(language, "note", escape(text), live=True)
 
 
-def about(language: str, classifier: Classifier, *, threshold: float | None, keeps: bool) -> str:
+def about(language: str, facts: Facts, *, threshold: float | None, keeps: bool) -> str:
     """How good the model is, what it knows, and what to keep in mind."""
-    facts = classifier.facts
     learned = [
         say(language, "learned_from", name=each.name, count=f"{each.pictures:,}")
         if each.pictures

@@ -20,7 +20,6 @@ from PIL import Image
 from hf_resnet.config import ServeConfig
 from hf_resnet.data.folder import LITTER
 from hf_resnet.errors import ConfigError, LabelError
-from hf_resnet.explain.sheet import as_png
 from hf_resnet.hub.outbox import Outbox
 from hf_resnet.labels import Labels
 from hf_resnet.writing import on_disk, write_all
@@ -86,6 +85,8 @@ def keep(picture: Image.Image, name: str, *, labels: Labels, folder: Path) -> Pa
     """Write the picture under the class it is of; the file's path."""
     labels.index(name)  # a name from outside must be one of the classes, letter for letter
     small = picture.copy()
+    from hf_resnet.explain.sheet import as_png  # brings torch, which a page may do without
+
     small.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     said = f"{small.size} ".encode() + small.tobytes()
     file = f"{hashlib.blake2b(said, digest_size=12).hexdigest()}.png"

@@ -14,7 +14,7 @@ import sklearn.datasets
 from hf_resnet.app import lab_drawing as drawing
 from hf_resnet.app.busy import polite_when_full
 from hf_resnet.app.lab_measured import Measured
-from hf_resnet.app.lab_tabs import Around, Tabs, known, worked
+from hf_resnet.app.lab_tabs import Around, Later, Tabs, known, worked
 from hf_resnet.app.lab_words import say
 from hf_resnet.app.lab_work import Bench
 from hf_resnet.app.page import KEPT_SECONDS
@@ -65,15 +65,14 @@ class Lab:
                 note = html("", elem_id="about-network")
                 answers = html("", elem_id="answers")
                 self._examples(picture)
-        tabs = Tabs(Around(self.bench, self.uploads, self.spoken, switch, network, picture))
-        tabs.build(self.blocks, measured)
-
-        worked(
-            [self.blocks.load, network.change, switch.change], self.about, [network, switch], note
-        )
+        arrived = Later()
+        around = Around(self.bench, self.uploads, self.spoken, switch, network, picture, arrived)
+        Tabs(around).build(measured)
+        worked([arrived, network.change, switch.change], self.about, [network, switch], note)
         given = [network, picture, switch]
-        worked([picture.change, network.change, switch.change], self.answers, given, answers)
-        self._switch(switch)
+        events = [arrived, picture.change, network.change, switch.change]
+        worked(events, self.answers, given, answers)
+        arrived.follow(self._switch(switch))
 
     def _first(self, key: str) -> str:
         return say(self.spoken.language, key)
@@ -146,7 +145,8 @@ class Lab:
             return drawing.told(language, text, warn=True)
         return drawing.answers(language, name, found)
 
-    def _switch(self, switch: Any) -> None:
+    def _switch(self, switch: Any) -> Any:
+        """The events that write all texts anew; that of opening the page is returned."""
         outputs = [component for component, _ in self.spoken.texts]
 
         def changed(language: Any) -> list[Any]:
@@ -160,4 +160,4 @@ class Lab:
         # the document says its language too, for those who have it read to them
         tell = "(...all) => { document.documentElement.lang = all[0]; return all; }"
         switch.change(changed, switch, outputs, js=tell, **QUIET)
-        self.blocks.load(arrived, switch, [switch, *outputs], **QUIET)
+        return self.blocks.load(arrived, switch, [switch, *outputs], **QUIET)

@@ -12,7 +12,7 @@ from hf_resnet.app.lab_measured import Measured
 from hf_resnet.app.lab_words import say
 
 WIDTH, HEIGHT = 640, 320
-LEFT, RIGHT, TOP, BOTTOM = 52, 20, 16, 44
+LEFT, RIGHT, TOP, BOTTOM = 72, 20, 16, 56
 GRID = 0.2
 
 
@@ -72,12 +72,12 @@ def _svg(language: str, errors: Mapping[str, Mapping[int, float]], title: str) -
             f'<text x="{LEFT - 8}" y="{y + 5:.1f}" text-anchor="end">{100 * step * GRID:.0f} %</text>'
         )
     parts += [
-        f'<text x="{across(depth):.1f}" y="{HEIGHT - 22}" text-anchor="middle">{depth}</text>'
+        f'<text x="{across(depth):.1f}" y="{HEIGHT - 30}" text-anchor="middle">{depth}</text>'
         for depth in depths
     ]
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts.append(
-        f'<text x="{middle}" y="{HEIGHT - 4}" text-anchor="middle">'
+        f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">'
         f"{escape(say(language, 'degrade_layers'))}</text>"
     )
     for number, (kind, line) in enumerate(errors.items()):

@@ -30,6 +30,21 @@ OF = """(shown, ...rest) =>
 """In the browser: of what is shown, only what it was made of goes back to the server."""
 
 
+class Later:
+    """Events that follow another one, which is not there yet: all that a page does when it is opened
+    waits until its language is known."""
+
+    def __init__(self) -> None:
+        self._events: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+
+    def __call__(self, *given: Any, **named: Any) -> None:
+        self._events.append((given, named))
+
+    def follow(self, event: Any) -> None:
+        for given, named in self._events:
+            event.then(*given, **named)
+
+
 @dataclass(frozen=True)
 class Around:
     """What every tab needs: the bench, and the components that stand above the tabs."""
@@ -40,6 +55,7 @@ class Around:
     switch: Any
     network: Any
     picture: Any
+    arrived: Later
 
 
 def known(language: Any) -> str:
@@ -71,13 +87,13 @@ class Tabs:
         self.around = around
         self.spoken = around.spoken
 
-    def build(self, blocks: Any, measured: Measured) -> None:
+    def build(self, measured: Measured) -> None:
         builders: dict[str, Callable[[], None]] = {
-            "layers": lambda: self._layers(blocks),
-            "maps": lambda: self._maps(blocks),
+            "layers": self._layers,
+            "maps": self._maps,
             "gradcam": self._gradcam,
-            "ideal": lambda: self._ideal(blocks),
-            "fool": lambda: self._fool(blocks),
+            "ideal": self._ideal,
+            "fool": self._fool,
             "degrade": lambda: self._degrade(measured),
         }
         with gr.Tabs():
@@ -138,14 +154,14 @@ class Tabs:
 
         worked([self.around.switch.change], again, [result, *inputs], result, js=OF)
 
-    def _layers(self, blocks: Any) -> None:
+    def _layers(self) -> None:
         around = self.around
         depths = self._depths
         depth = gr.Radio(depths(self.spoken.language), value="2", label=self._first("depth"))
         depth.elem_id = "depth"
         self.spoken.said(depth, label=self._text("depth"), choices=depths)
         result = html("", elem_id="layers-found")
-        events = [blocks.load, around.network.change, depth.change, around.switch.change]
+        events = [around.arrived, around.network.change, depth.change, around.switch.change]
         worked(events, self.layers, [around.network, depth, around.switch], result)
 
     @staticmethod
@@ -160,7 +176,7 @@ class Tabs:
         anatomy, picture = told(language, self.bench.anatomy, name)
         return drawing.layers(language, name, anatomy, depth, picture)
 
-    def _maps(self, blocks: Any) -> None:
+    def _maps(self) -> None:
         around = self.around
         number = gr.Slider(1, 2, value=1, step=1, label=self._first("layer"), elem_id="layer")
         self._labelled(number, "layer")
@@ -173,7 +189,7 @@ class Tabs:
             told(known(language), self.bench.open, name)
             return gr.update(maximum=len(told(known(language), self.bench.layers, name)))
 
-        events = [blocks.load, around.network.change]
+        events = [around.arrived, around.network.change]
         worked(events, count, [around.network, around.switch], number, show_progress="hidden")
 
     def maps(self, name: Any, given: Any, number: Any, language: Any) -> str:
@@ -203,7 +219,7 @@ class Tabs:
         seen, found = told(language, self.bench.where, name, path)
         return drawing.made_of(_key(name, given), drawing.glows(language, seen, found))
 
-    def _ideal(self, blocks: Any) -> None:
+    def _ideal(self) -> None:
         around = self.around
         with gr.Row():
             label = gr.Dropdown(
@@ -228,7 +244,7 @@ class Tabs:
             names = told(known(language), self.bench.open, name).labels.names
             return gr.update(choices=list(names), value=names[0])
 
-        events = [blocks.load, around.network.change]
+        events = [around.arrived, around.network.change]
         worked(events, choices, [around.network, around.switch], label, show_progress="hidden")
 
     def ideal(
@@ -258,7 +274,7 @@ class Tabs:
         )
         return drawing.made_of(_key(name), drawing.ideal(language, name, found, label))
 
-    def _fool(self, blocks: Any) -> None:
+    def _fool(self) -> None:
         around = self.around
         with gr.Row():
             target = gr.Dropdown(
@@ -294,7 +310,7 @@ class Tabs:
             told(language, self.bench.open, name)
             return gr.update(choices=self._targets(name, language), value="")
 
-        events = [blocks.load, around.network.change, around.switch.change]
+        events = [around.arrived, around.network.change, around.switch.change]
         worked(events, choices, [around.network, around.switch], target, show_progress="hidden")
 
     @staticmethod

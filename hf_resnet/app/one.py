@@ -90,7 +90,7 @@ class OnePicture:
                 lambda lang: drawing.note(lang, say(lang, "wrong_text")), elem_id="kept"
             )
             right = gr.Dropdown(
-                list(self.desk.classifier.labels.names),
+                list(self.desk.labels.names),
                 value=None,
                 label=self.spoken.first("right_label"),
                 elem_id="right-label",

@@ -69,7 +69,7 @@ class Page:
 
     def _build_top(self) -> Any:
         """The title, and the switch between languages, which is returned."""
-        names = self.desk.classifier.labels.names
+        names = self.desk.labels.names
         with gr.Row(elem_id="top"):
             self.spoken.html(lambda lang: drawing.intro(lang, names))
             return gr.Radio(
@@ -84,7 +84,7 @@ class Page:
     def _build_about(self) -> Any:
         keeps, limit = self.offer.keeper is not None, self.desk.threshold
         self.spoken.html(
-            lambda lang: drawing.about(lang, self.desk.classifier, threshold=limit, keeps=keeps)
+            lambda lang: drawing.about(lang, self.desk.facts, threshold=limit, keeps=keeps)
         )
         return html(self._programs("http://127.0.0.1:7860", self.spoken.language), elem_id="api")
 

@@ -50,7 +50,7 @@ class Programs:
     def classify(self, picture: Any, top: int = TOP) -> list[dict[str, Any]]:
         """The likeliest classes: [{"label": ..., "probability": ...}, ...]."""
         need(picture, "en")
-        most = len(self.desk.classifier.labels)
+        most = len(self.desk.labels)
         count = int(min(max(top, 1), most)) if isinstance(top, int | float) else TOP
         look = told("en", self.desk.look, path_of(picture, self.uploads, "en"), top=count)
         return [{"label": each.label, "probability": each.probability} for each in look.answers]

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from hf_resnet.app.answer import Borrow, Desk, itself
 from hf_resnet.app.examples import read_examples
 from hf_resnet.app.keeping import keeper
-from hf_resnet.classifier import open_classifier
 from hf_resnet.config import ModelConfig, ServeConfig
 from hf_resnet.errors import ConfigError
 
@@ -37,9 +36,11 @@ def served(config: ServeConfig, *, borrow: Borrow = itself) -> Iterator[str]:
         model_name_or_path=config.model_name_or_path, trust_remote_code=config.trust_remote_code
     )
     with own_uploads() as uploads:
-        desk = Desk(open_classifier(model), borrow=borrow)
+        desk = Desk(model, borrow=borrow)
+        for note in desk.notes:
+            LOG.warning("%s", note)
         examples = tuple(read_examples(Path(config.model_name_or_path).expanduser()))
-        with keeper(config, desk.classifier.labels) as keeps:
+        with keeper(config, desk.labels) as keeps:
             desk.warm_up()
             from hf_resnet.app.page import Offer
 

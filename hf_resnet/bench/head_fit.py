@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from hf_resnet.bench.task import Outcome, Task, accuracy_of, peak_megabytes
+from hf_resnet.bench.task import Outcome, Subject, Task, accuracy_of, peak_megabytes
 from hf_resnet.classifier import Classifier
 from hf_resnet.config import ComputeConfig, HeadConfig
 from hf_resnet.data import Data
@@ -40,7 +40,8 @@ def ours(task: Task) -> Outcome:
         )
         seconds = time.perf_counter() - began
     pace = task.views * task.pictures / seconds
-    return Outcome(seconds, accuracy_of(trained.classifier, data), pace, peak_megabytes())
+    peak = peak_megabytes()
+    return Outcome(seconds, pace, peak, accuracy_of(trained.classifier, data))
 
 
 def plain(task: Task) -> Outcome:
@@ -70,7 +71,8 @@ def plain(task: Task) -> Outcome:
         classifier.facts,
     )
     pace = epochs * task.pictures / seconds
-    return Outcome(seconds, accuracy_of(trained, data), pace, peak_megabytes())
+    peak = peak_megabytes()
+    return Outcome(seconds, pace, peak, accuracy_of(trained, data))
 
 
 def learned_from(
@@ -109,4 +111,6 @@ def learned_from(
     )
 
 
-SIDES = {"plain": plain, "ours": ours}
+SUBJECT = Subject(
+    "A head on a frozen network", {"plain": plain, "ours": ours}, usual=("plain",), pictures=200
+)

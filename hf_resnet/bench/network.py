@@ -17,7 +17,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from hf_resnet.bench.head_fit import learned_from
-from hf_resnet.bench.task import Outcome, Task, accuracy_of, peak_megabytes
+from hf_resnet.bench.task import Outcome, Subject, Task, accuracy_of, peak_megabytes
 from hf_resnet.classifier import Classifier
 from hf_resnet.config import ComputeConfig, HeadConfig, TrainConfig
 from hf_resnet.evaluation.judge import judge
@@ -69,7 +69,7 @@ def ours(task: Task) -> Outcome:
             pace = done.facts["steps"] * done.facts["batch"] / done.facts["seconds_of_training"]
         seconds = time.perf_counter() - began
     peak = peak_megabytes()
-    return Outcome(seconds, accuracy_of(trained.classifier, data), pace, peak)
+    return Outcome(seconds, pace, peak, accuracy_of(trained.classifier, data))
 
 
 def plain(task: Task) -> Outcome:
@@ -98,7 +98,7 @@ def plain(task: Task) -> Outcome:
         classifier, network=network.eval(), labels=Labels(data.labels.names), feature_mean_D=None
     )
     pace = epochs * task.pictures / seconds
-    return Outcome(seconds, accuracy_of(trained, data), pace, peak)
+    return Outcome(seconds, pace, peak, accuracy_of(trained, data))
 
 
 def _random_head(classifier: Classifier, classes: int) -> tuple[torch.Tensor, torch.Tensor | None]:
@@ -108,4 +108,6 @@ def _random_head(classifier: Classifier, classes: int) -> tuple[torch.Tensor, to
     return layer.weight.detach(), bias
 
 
-SIDES = {"plain": plain, "ours": ours}
+SUBJECT = Subject(
+    "Training a whole network", {"plain": plain, "ours": ours}, usual=("plain",), pictures=200
+)

@@ -76,7 +76,8 @@ def fill(parts: Parts, split: Split, answer: Answer) -> Done:
     """Answer what is missing of this process's parts, and write each as soon as it is whole."""
     remaining, waiting, done = _Remaining(parts, split, split.size), list[PredictedRow](), Done()
     shown = parts.share.rank == 0
-    with Pace(f"Looking, {parts.share}", remaining.count(), shown=shown) as pace:
+    title = f"Looking, {parts.share}" if parts.share.processes > 1 else "Looking"
+    with Pace(title, remaining.count(), shown=shown) as pace:
         for row in answer(remaining):
             waiting.append(row)
             done.here += 1

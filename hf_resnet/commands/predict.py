@@ -143,6 +143,7 @@ def predicted(answering: Answering, rows: Iterable[Row], top_k: int) -> Iterator
         batch_size=answering.batch_size,
         workers=answering.workers,
         on_bad=bad.append,
+        at_least=answering.preprocess.enough,
     )
     for batch in coming:
         for probabilities_K in answering.probabilities(batch.pixels_BCHW):

@@ -4,18 +4,19 @@ It opens no network, so it imports no torch. The surprise: the same command agai
 that was not finished, and `--pending` does so without saying again what was wanted.
 """
 
+import shlex
 from pathlib import Path
 
 from rich.console import Console
 
 from hf_resnet.config import PushConfig
 from hf_resnet.errors import ConfigError, HubError, ModelError, listed
-from hf_resnet.hub.contents import left_at_home
+from hf_resnet.hub.contents import left_at_home, stale_exports
 from hf_resnet.hub.pending import Wanted, marker_of, pending
 from hf_resnet.hub.publish import Published, publish
 from hf_resnet.hub.uses import ways
 from hf_resnet.jsonfile import read_object
-from hf_resnet.screen import screen
+from hf_resnet.screen import one_line, screen
 
 
 def run(config: PushConfig) -> None:
@@ -29,6 +30,9 @@ def run(config: PushConfig) -> None:
     console = screen()
     if left := left_at_home(folder):
         console.print(f"not pushed: {listed(left, most=5)}")
+    for name, reason in stale_exports(folder).items():
+        again = f"hf-resnet export {shlex.quote(str(folder))} --format {name} writes it anew"
+        console.print(one_line(f"not pushed: {reason}; {again}"))
     published = push(folder, wanted, console)
     show(published, folder, console)
 

@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.table import Table
 
 from hf_resnet.backbones.reference import resolve
-from hf_resnet.classifier import ClassFact, check_output, new_model_folder, open_classifier
+from hf_resnet.classifier import check_output, new_model_folder, open_classifier
 from hf_resnet.commands.recipe import read_yaml, write_recipe
 from hf_resnet.config import RelabelConfig
 from hf_resnet.data import SPLITS_FILE, existing_folder, load_examples, pictures, read_record
 from hf_resnet.errors import ConfigError, LabelError, counted, listed
+from hf_resnet.facts import ClassFact
 from hf_resnet.labels import Labels, Surgery, split_names
 from hf_resnet.relabel import Relabelled, change_classes
 from hf_resnet.screen import one_line, screen

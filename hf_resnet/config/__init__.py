@@ -5,7 +5,7 @@ recipe.yaml`), then flags. Only `cli` fills these; everything below it is handed
 nothing of flags. Flag names are those of the Hugging Face example scripts wherever one exists there.
 """
 
-from hf_resnet.config.benchmark import BenchmarkConfig
+from hf_resnet.config.benchmark import BenchmarkConfig, BenchmarkSubject
 from hf_resnet.config.check import CheckDataConfig
 from hf_resnet.config.export import Backend, ExportConfig, ExportFormat
 from hf_resnet.config.finetune import DemoConfig, FinetuneConfig, Method
@@ -35,6 +35,7 @@ from hf_resnet.config.written import as_dict, with_homes
 __all__ = [
     "Backend",
     "BenchmarkConfig",
+    "BenchmarkSubject",
     "CheckDataConfig",
     "ComputeConfig",
     "DataConfig",

@@ -48,7 +48,7 @@ _HOMES = {
     "Split": "rows",
     "cifar10_kept": "cifar10",
     "existing_folder": "folder",
-    "identity_of": "identity_of",
+    "identity_of": "identity",
     "key_of": "rows",
     "load_data": "load",
     "load_examples": "load",

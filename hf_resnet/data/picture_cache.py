@@ -29,12 +29,20 @@ class PictureCache:
 
     def picture(self, row: Row) -> Image.Image:
         """The picture of the row, scaled down; PictureError where it is none."""
-        path = self.folder / f"{self.short_side}" / row.key[:2] / f"{row.key}.npy"
-        kept = _kept(path)
+        kept = self.kept(row.key)
         if kept is None:
-            kept = np.asarray(_scaled(decode(row.data), self.short_side))
-            _keep(path, kept)
-        return Image.fromarray(kept)
+            picture = decode(row.data, at_least=2 * self.short_side)
+            kept = _scaled(picture, self.short_side)
+            _keep(self._path(row.key), np.asarray(kept))
+        return kept
+
+    def kept(self, key: str) -> Image.Image | None:
+        """The picture with this key where it is here already, so that its file need not be read."""
+        pixels_HWC = _kept(self._path(key))
+        return None if pixels_HWC is None else Image.fromarray(pixels_HWC)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"reduced-{self.short_side}" / key[:2] / f"{key}.npy"
 
 
 def _scaled(picture: Image.Image, short_side: int) -> Image.Image:

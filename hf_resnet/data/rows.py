@@ -275,6 +275,17 @@ class Split:
             position -= part.size
         raise IndexError(f"{self.name} has no row {position}")
 
+    def key(self, position: int) -> str:
+        """The key of the row at this position, without reading it; NO_KEY where it is not known."""
+        for part in self.parts:
+            if part.size is None:
+                break
+            if position < part.size:
+                known = part.key_N if isinstance(part, Stored) else None
+                return NO_KEY if known is None else str(known[position].decode())
+            position -= part.size
+        return NO_KEY
+
     def entries(self) -> Iterator[tuple[str, int]]:
         """(key, label) of every row that has both; a stream is read through for it, once."""
         for part in self.parts:

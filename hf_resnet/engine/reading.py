@@ -51,10 +51,24 @@ def batches(
     batch_size: int,
     workers: int,
     on_bad: Callable[[BadPicture], None],
+    at_least: int | None = None,
 ) -> Iterator[Batch]:
-    """The rows as batches, in order, without those that are not usable pictures."""
+    """The rows as batches, in order, without those that are not usable pictures.
+
+    at_least is the short side that is enough, as for `images.decode`; None: every pixel.
+    """
     waiting: list[tuple[Row, np.ndarray]] = []
-    for row, outcome in _decoded(rows, prepare, workers, ahead=2 * batch_size):
+
+    def work(row: "Row") -> np.ndarray | str:
+        if row.problem is not None:
+            return row.problem
+        try:
+            picture = decode(row.data, at_least=at_least)
+        except PictureError as exc:
+            return str(exc)
+        return prepare(picture, row)
+
+    for row, outcome in _worked_ahead(rows, work, workers, ahead=2 * batch_size):
         if isinstance(outcome, str):
             on_bad(BadPicture(row.origin, outcome))
             continue
@@ -66,20 +80,10 @@ def batches(
         yield _batch(waiting)
 
 
-def _decoded(
-    rows: "Iterable[Row]", prepare: Prepare, workers: int, ahead: int
+def _worked_ahead(
+    rows: "Iterable[Row]", work: "Callable[[Row], np.ndarray | str]", workers: int, ahead: int
 ) -> "Iterator[tuple[Row, np.ndarray | str]]":
     """Each row with its pixels, or with the reason why it has none; at most `ahead` wait."""
-
-    def work(row: "Row") -> np.ndarray | str:
-        if row.problem is not None:
-            return row.problem
-        try:
-            picture = decode(row.data)
-        except PictureError as exc:
-            return str(exc)
-        return prepare(picture, row)
-
     coming = iter(rows)
     queue: deque[tuple[Row, Future[np.ndarray | str]]] = deque()
     with ThreadPoolExecutor(max(1, workers)) as pool:

@@ -184,6 +184,7 @@ def _fill(
         batch_size=engine.batch_size,
         workers=compute.dataloader_num_workers,
         on_bad=part.bad.append,
+        at_least=preprocess.enough,
     )
     shown = shard == 0 and not look.quiet
     with Pace(f"Measuring on {split.name}", split.size, shown=shown) as pace:

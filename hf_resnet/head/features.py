@@ -30,7 +30,7 @@ from hf_resnet.head.rowfile import RowFile
 from hf_resnet.head.share import Part, Share, addresses_of
 from hf_resnet.head.store import ADDRESS, FeatureStore, cache_folder
 
-_FORMAT = 1
+_FORMAT = 2
 _NAMES_AT_ONCE = 4096
 
 

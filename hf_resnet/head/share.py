@@ -70,6 +70,7 @@ class Share:
                 batch_size=max(1, self.engine.batch_size // len(self.views)),
                 workers=self.engine.workers,
                 on_bad=lambda bad: reasons.append(self._refused(bad.origin, bad.reason)),
+                at_least=self._enough,
             )
             full = _Filled(self.engine, self.store)
             for batch in coming:
@@ -99,6 +100,14 @@ class Share:
             if missing_V.any():
                 self.waiting[number] = row.key, missing_V
                 yield replace(row, key=str(number))
+
+    @property
+    def _enough(self) -> int:
+        """The short side that the plain picture and the parts of it need."""
+        preprocess = self.classifier.preprocess
+        if len(self.views) == 1:
+            return preprocess.enough
+        return max(preprocess.enough, augment.enough(preprocess.size, augment.AREA[0]))
 
     def _prepare(self, picture: Image.Image, row: Row) -> np.ndarray:
         """pixels_VCHW of the views; those that are in the store stay empty."""

@@ -2,8 +2,9 @@
 
 Only files that a model folder of ours is made of: what else lies there may be private. For the same
 reason the sheet of right and wrong answers stays at home, and the page of the measurement, since they
-are made of a person's pictures. The surprise: files that name places on this machine are not pushed as
-they lie there; places become relative, so that no name of a person or a customer goes out with a path.
+are made of a person's pictures; and an export that is not of the model beside it. The surprise: files
+that name places on this machine are not pushed as they lie there; places become relative, so that no
+name of a person or a customer goes out with a path.
 """
 
 import fnmatch
@@ -11,13 +12,14 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import yaml
 
+from hf_resnet.engine.exported import FORMATS, sound_record
 from hf_resnet.errors import ModelError
 from hf_resnet.jsonfile import read_object
 
@@ -71,11 +73,11 @@ class Item:
 
 def contents(folder: Path) -> dict[str, Item]:
     """The files to push, by their path in the repository; all but the card."""
-    places = _places(folder)
+    places, stale = _places(folder), _files_of(stale_exports(folder))
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and is_pushed(name):
+        if path.is_file() and is_pushed(name) and name not in stale:
             found[name] = item(_cleaned(path, places))
     for needed in ("config.json", FACTS_FILE):
         if needed not in found:
@@ -90,6 +92,22 @@ def left_at_home(folder: Path) -> list[str]:
     """What lies in the folder and is not pushed."""
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     return sorted(name for name in names if not is_pushed(name) and name != CARD_FILE)
+
+
+def stale_exports(folder: Path) -> dict[str, str]:
+    """The exports with a record that does not belong to what lies beside it, each with the reason."""
+    found = {}
+    for name, kind in FORMATS.items():
+        if (folder / kind.record).exists():
+            try:
+                sound_record(folder, name)
+            except ModelError as exc:
+                found[name] = str(exc)
+    return found
+
+
+def _files_of(exports: Iterable[str]) -> set[str]:
+    return {file for name in exports for file in (FORMATS[name].record, *FORMATS[name].files)}
 
 
 def is_pushed(name: str) -> bool:

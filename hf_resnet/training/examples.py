@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from hf_resnet.augment import Changes, changed
+from hf_resnet.augment import Changes, changed, enough
 from hf_resnet.data import Row, Split
 from hf_resnet.data.picture_cache import PictureCache
 from hf_resnet.errors import DataError, PictureError
@@ -50,30 +50,43 @@ class Examples(Dataset[Example]):
 
     def __getitem__(self, at: At) -> Example:
         position, epoch = at
-        row = self.split.row(int(self.row_N[position]))
+        number, label = int(self.row_N[position]), int(self.label_N[position])
+        key = self.split.key(number)
+        kept = self.cache.kept(key) if self.cache and key else None
+        if kept is not None:
+            return self._changed(kept, key, epoch), label
         try:
-            return self.changed(row, epoch), int(self.label_N[position])
+            return self.changed(self.split.row(number), epoch), label
         except DataError as exc:
             return exc  # raised by a worker, it would arrive wrapped in a traceback
 
     def changed(self, row: Row, epoch: int) -> Tensor:
         """pixels_HWC of a row as it is learned from in an epoch."""
+        return self._changed(self.picture(row), row.key, epoch)
+
+    def _changed(self, picture: Image.Image, key: str, epoch: int) -> Tensor:
         pixels_HWC = changed(
-            self.picture(row),
+            picture,
             self.preprocess_E[min(epoch, len(self.preprocess_E) - 1)],
             self.changes,
             seed=self.seed,
-            key=row.key,
+            key=key,
             number=epoch + 1,
         )
         return torch.from_numpy(pixels_HWC)
+
+    def _decoded(self, row: Row) -> Image.Image:
+        if self.cache:
+            return self.cache.picture(row)
+        largest = max((preprocess.size for preprocess in self.preprocess_E), key=max)
+        return decode(row.data, at_least=enough(largest, self.changes.min_area))
 
     def picture(self, row: Row) -> Image.Image:
         """The picture of a row, unchanged."""
         reason = row.problem
         if reason is None:
             try:
-                return self.cache.picture(row) if self.cache else decode(row.data)
+                return self._decoded(row)
             except PictureError as exc:
                 reason = str(exc)
         raise DataError(

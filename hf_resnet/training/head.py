@@ -12,11 +12,12 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
-from hf_resnet.classifier import ClassFact, Classifier
+from hf_resnet.classifier import Classifier
 from hf_resnet.config import ComputeConfig, HeadConfig, OnBadImage
 from hf_resnet.data import Data
 from hf_resnet.engine import BadPicture
 from hf_resnet.errors import DataError, listed
+from hf_resnet.facts import ClassFact
 from hf_resnet.head.features import Features, extract
 from hf_resnet.head.fit import Fit, fit_head
 
