@@ -23,6 +23,7 @@ from PIL import Image
 AREA = (0.35, 1.0)
 PROPORTIONS = (3 / 4, 4 / 3)
 _TRIES = 10
+_OF_TORCH = {Image.Resampling.BILINEAR: "bilinear", Image.Resampling.BICUBIC: "bicubic"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def view(
 
 
 def changed(
-    picture: Image.Image,
+    picture: Image.Image | npt.NDArray[np.uint8],
     preprocess: Geometry,
     changes: Changes,
     *,
@@ -79,8 +80,10 @@ def changed(
     """
     height, width = preprocess.size
     chance = _generator(seed, key, number)
-    box = random_box(picture.size, width / height, chance, (changes.min_area, 1.0))
-    pixels_HWC = np.array(picture.resize((width, height), preprocess.resample, box=box))
+    whole_HWC = np.asarray(picture)
+    size = (whole_HWC.shape[1], whole_HWC.shape[0])
+    box = random_box(size, width / height, chance, (changes.min_area, 1.0))
+    pixels_HWC = scaled(_cut(whole_HWC, box), (width, height), preprocess.resample)
     if changes.flip and chance.random() < 0.5:
         pixels_HWC = pixels_HWC[:, ::-1]
     steps = _steps(changes)
@@ -111,6 +114,36 @@ def _steps(changes: Changes) -> list[Any]:
     if changes.erasing:
         steps.append(v2.RandomErasing(changes.erasing, value=128))  # in the middle of grey
     return steps
+
+
+def scaled(
+    pixels_HWC: npt.NDArray[np.uint8], size: tuple[int, int], resample: Image.Resampling
+) -> npt.NDArray[np.uint8]:
+    """The picture scaled to this width and height for training, where no last bit counts: torch does it
+    in a quarter of the time that PIL takes, and is a few of 255 off at most."""
+    mode = _OF_TORCH.get(resample)
+    if mode is None:
+        return np.array(Image.fromarray(pixels_HWC).resize(size, resample))
+    import torch
+
+    # in this order torch sees that the channels lie last, and leaves them there
+    whole_1CHW = torch.from_numpy(pixels_HWC).unsqueeze(0).permute(0, 3, 1, 2)
+    found_1CHW = torch.nn.functional.interpolate(
+        whole_1CHW, (size[1], size[0]), mode=mode, antialias=True
+    )
+    found_HWC: npt.NDArray[np.uint8] = found_1CHW[0].permute(1, 2, 0).numpy()
+    return found_HWC
+
+
+def _cut(
+    whole_HWC: npt.NDArray[np.uint8], box: tuple[float, float, float, float]
+) -> npt.NDArray[np.uint8]:
+    """A copy of this part, to the nearest pixel; no side of it is empty."""
+    left, top, right, bottom = map(round, box)
+    return whole_HWC[
+        min(top, len(whole_HWC) - 1) : max(bottom, top + 1),
+        min(left, whole_HWC.shape[1] - 1) : max(right, left + 1),
+    ].copy()
 
 
 def enough(size: tuple[int, int], min_area: float) -> int:

@@ -51,7 +51,7 @@ OWN_FILES = (
     "model-*.safetensors",
     "model.safetensors.index.json",
     "preprocessor_config.json",
-    FACTS_FILE,
+    *(FACTS_FILE, f".{FACTS_FILE}.part"),
     FEATURE_MEAN_FILE,
     "recipe.yaml",
     "splits.json",

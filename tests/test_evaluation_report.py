@@ -226,7 +226,7 @@ def test_the_keys_of_metrics_json_are_stable(few):
         "bad_pictures": "list",
         "notes": "list",
     }
-    assert content["schema"] == 3
+    assert content["schema"] == 4
     assert set(content["figures"]["accuracy"]) == {"title", "value", "low", "high", "n", "is_share"}
     assert set(content["classes"][0]) == {
         "name",
@@ -235,6 +235,7 @@ def test_the_keys_of_metrics_json_are_stable(few):
         "precision",
         "recall",
         "f1",
+        *(f"{name}_{end}" for name in ("precision", "recall") for end in ("low", "high")),
     }
     assert set(content["most_confused"][0]) == {"truth", "answer", "count", "share"}
     assert content["confusion"] == {
@@ -248,9 +249,17 @@ def test_metrics_json_names_the_files_of_wrong_answers_the_surest_first(few, tmp
     _, measured = few
     surer = Outcome("k", str(tmp_path / "few" / "emu" / "2.png"), "emu", "dog", 0.9)
     measured = replace(measured, outcomes=(*measured.outcomes[:-1], surer))
+    few_keys = [each.key for each in measured.outcomes if not each.right]
     assert measured.to_json()["wrong_answers"] == [
-        {"file": surer.origin, "label": "emu", "predicted": "dog", "probability": 0.9},
         {
+            "key": "k",
+            "file": surer.origin,
+            "label": "emu",
+            "predicted": "dog",
+            "probability": 0.9,
+        },
+        {
+            "key": few_keys[0],
             "file": str(tmp_path / "few" / "emu" / "1.png"),
             "label": "emu",
             "predicted": "cat",

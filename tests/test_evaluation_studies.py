@@ -93,7 +93,7 @@ def test_the_threshold_is_where_the_page_looks_for_it(model):
 
     assert measure(model, "--abstain_precision", "0.85") == 0
     found = facts_of(model)["results"]["abstain"]
-    assert threshold(open_classifier(str(model))) == found["below"]
+    assert threshold(open_classifier(str(model)).facts) == found["below"]
     assert 0 < found["below"] < 1 and 0 < found["coverage"] < 1
 
 

@@ -176,7 +176,9 @@ def test_another_seed_changes_the_views_but_not_the_plain_picture(run, looks):
 def test_each_picture_is_decoded_once_for_all_its_views(run, monkeypatch):
     decoded = []
     real = reading.decode
-    monkeypatch.setattr(reading, "decode", lambda data: decoded.append(data) or real(data))
+    monkeypatch.setattr(
+        reading, "decode", lambda data, **how: decoded.append(data) or real(data, **how)
+    )
     run(views=4)
     assert len(decoded) == 11
 

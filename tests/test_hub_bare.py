@@ -77,6 +77,53 @@ def test_a_progressive_jpeg_with_a_colour_profile_keeps_both():
         assert picture.info["icc_profile"] == profile
 
 
+def jpeg_with(*blocks: bytes) -> bytes:
+    """A JPEG whose first block (JFIF, as Pillow writes it) is these instead."""
+    data = taken("JPEG")
+    assert data[2:4] == b"\xff\xe0" and data[6:11] == b"JFIF\0"
+    return data[:2] + b"".join(blocks) + data[20:]
+
+
+def block(kind: int, content: bytes) -> bytes:
+    return bytes([0xFF, kind]) + (len(content) + 2).to_bytes(2, "big") + content
+
+
+def test_of_the_head_of_a_jpeg_its_size_of_a_point_stays_and_no_thumbnail_or_note():
+    thumbnail = b"51.5N!" * 8
+    head = b"JFIF\0\1\2\1\0\x48\0\x48"
+    with_thumbnail = block(0xE0, head + b"\4\4" + thumbnail)
+    notes = (
+        block(0xE0, b"JFXX\0\x10 Granny's garden"),
+        block(0xE0, b"SN-12345"),
+        block(0xEE, b"me@home"),
+    )
+    adobe = block(0xEE, b"Adobe\0\x64\0\0\0\0\1" + b" Granny's garden")
+    data = jpeg_with(with_thumbnail, *notes, adobe)
+    out = bare(data)
+    assert not [secret for secret in SECRETS if secret in out]
+    assert out[2:20] == block(0xE0, head + b"\0\0")
+    assert out[20:34] != adobe and block(0xEE, b"Adobe\0\x64\0\0\0\0\1") in out
+    assert decode(out).tobytes() == decode(data).tobytes()
+    with Image.open(io.BytesIO(out)) as picture:
+        assert picture.format == "JPEG" and picture.info["dpi"] == (72, 72)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        taken("BMP") + b"Granny's garden",
+        taken("PPM") + b"Granny's garden",
+        taken("PPM").replace(b"P6\n", b"P6\n# Granny's garden, 51.5N\n"),
+        b"P3\n# me@home\n2 2\n255\n1 2 3 # SN-12345\n4 5 6 7 8 9 1 1 1\n",
+    ],
+)
+def test_what_has_room_for_notes_without_a_block_is_written_anew(data):
+    out = bare(data)
+    assert not [secret for secret in SECRETS if secret in out]
+    assert out.startswith(b"\x89PNG")
+    assert decode(out).tobytes() == decode(data).tobytes()
+
+
 def test_what_lies_behind_the_end_of_a_jpeg_stays_at_home():
     """As the video of a living photo does, or a second picture with its own place."""
     data = taken("JPEG") + taken("JPEG", seed=3) + b"ftypmp42 51.5N"

@@ -2,9 +2,12 @@
 
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hf_resnet.classifier import open_classifier
 from hf_resnet.cli import main, parse
@@ -72,6 +75,10 @@ def test_an_export_of_other_weights_stays_at_home_and_is_named(family_folders, t
         ("~/pictures/3.jpg", "3.jpg"),
         ("C:\\Users\\Jo\\4.jpg", "4.jpg"),
         ("cannot read /home/jo/5.jpg: no such file", "cannot read 5.jpg: no such file"),
+        ("see '/home/jo/my pets/6.jpg' and /data/jo/pets", "see '6.jpg' and pets"),
+        ("cannot read /home/jo/7.jpg or /home/jo/8.jpg", "cannot read 7.jpg or 8.jpg"),
+        ("file:///home/jo/9.jpg is none", "9.jpg is none"),
+        ("<a></p></div></a>", "<a></p></div></a>"),
         ("3 of 4 and/or 5", "3 of 4 and/or 5"),
         ("me/flowers@v2", "me/flowers@v2"),
         ("https://huggingface.co/me/flowers", "https://huggingface.co/me/flowers"),
@@ -81,6 +88,101 @@ def test_an_export_of_other_weights_stays_at_home_and_is_named(family_folders, t
 def test_places_become_relative_and_all_else_stays(text, clean):
     places = [Path("/data/jo/pets")]
     assert without_places({"a": [text]}, places) == {"a": [clean]}
+
+
+LETTERS = st.text("ab éကခဂိီုံ-_.", min_size=1, max_size=6)
+FOLDERS = LETTERS.map(lambda name: f"SECRET{name.strip()}")
+
+
+@given(
+    folders=st.lists(FOLDERS, min_size=1, max_size=4),
+    root=st.sampled_from(["/", "~/", "C:\\", "/home/Aung Kyaw/", "/data/ကလေး ပုံ/"]),
+    frame=st.sampled_from(["{}", "cannot read {}: none", "'{}'", "(see {}, and/or {})", "{} {}"]),
+    home=st.sampled_from(["/home/Aung Kyaw", "/home/jo"]),
+)
+def test_no_folder_goes_out_with_spaces_or_letters_of_any_script(folders, root, frame, home):
+    """Nor the home of whoever pushes, by whatever name it goes."""
+    joint = "\\" if "\\" in root else "/"
+    text = frame.replace("{}", root + joint.join([*folders, "picture.jpg"]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", home)
+        clean = without_places(text, [])
+    assert "SECRET" not in clean and "Kyaw" not in clean
+    assert "picture.jpg" in clean
+
+
+@given(parts=st.lists(LETTERS.filter(str.strip), min_size=2, max_size=4))
+def test_what_is_relative_already_stays_in_any_script(parts):
+    text = "/".join(part.strip(" .") or "x" for part in parts)
+    assert without_places(text, [Path("/data/jo/pets")]) == text
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The least that is a model folder."""
+    (tmp_path / "model" / "onnx").mkdir(parents=True)
+    for name in ("config.json", "hf_resnet.json"):
+        (tmp_path / "model" / name).write_text("{}\n")
+    (tmp_path / "token").write_text("hf_secret")
+    return tmp_path / "model"
+
+
+@pytest.mark.parametrize("name", ["x.onnx", "config.json", "onnx/model.onnx"])
+def test_a_link_out_of_the_folder_is_refused_and_one_within_it_is_not(folder, name):
+    link = folder / name
+    link.unlink(missing_ok=True)
+    link.symlink_to(folder.parent / "token")
+    with pytest.raises(ModelError, match=rf"{name} is a link that leads out of the model folder"):
+        contents(folder)
+    link.unlink()
+    link.symlink_to(folder / "hf_resnet.json")
+    assert name in contents(folder)
+
+
+def test_a_snapshot_in_the_cache_of_the_hub_is_a_model_folder_though_it_is_all_links(tmp_path):
+    repo, other = (tmp_path / f"models--me--{name}" for name in ("flowers", "other"))
+    for each in (repo, other):
+        (each / "blobs").mkdir(parents=True)
+        (each / "blobs" / "1").write_text("{}\n")
+        (each / "snapshots" / "abc").mkdir(parents=True)
+        for name in ("config.json", "hf_resnet.json"):
+            (each / "snapshots" / "abc" / name).symlink_to("../../blobs/1")
+    assert {"config.json", "hf_resnet.json"} == set(contents(repo / "snapshots" / "abc"))
+    (repo / "snapshots" / "abc" / "x.onnx").symlink_to(other / "blobs" / "1")
+    with pytest.raises(ModelError, match="leads out of the model folder"):
+        contents(repo / "snapshots" / "abc")
+
+
+def test_two_commits_at_once_and_xet_stays_off_until_the_last_is_made(monkeypatch):
+    from huggingface_hub import constants
+
+    from hf_resnet.hub.landing import one_commit
+
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
+    first_is_in, second_is_in, first_is_out = (threading.Event() for _ in range(3))
+
+    def first():
+        with one_commit():
+            first_is_in.set()
+            assert second_is_in.wait(9)
+        first_is_out.set()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert first_is_in.wait(9)
+    with one_commit():
+        second_is_in.set()
+        assert first_is_out.wait(9)
+        assert constants.HF_HUB_DISABLE_XET is True
+    thread.join()
+    assert constants.HF_HUB_DISABLE_XET is False
+
+
+def test_the_folder_of_the_pictures_is_known_whatever_it_is_called():
+    places = [Path("/home/Aung Kyaw/ကလေး's, ပုံ")]
+    assert without_places(f"no {places[0]}/a b/1.jpg: x", places) == "no ကလေး's, ပုံ/a b/1.jpg: x"
+    assert without_places(f"in '{places[0]}'.", places) == "in 'ကလေး's, ပုံ'."
+    assert without_places(f"/mnt{places[0]}/1.jpg", places) == "1.jpg"
 
 
 def test_names_of_classes_are_no_places():
@@ -109,11 +211,12 @@ def test_a_recipe_that_is_none_is_one_line_that_says_what_to_do(tmp_path):
             contents(tmp_path)
 
 
-def told(wrong, n=100, pictures="abc", listed=None):
+def told(wrong, n=100, pictures=range(100), listed=None):
     figures = {"accuracy": {"value": 1 - len(wrong) / n, "n": n}}
-    answers = [{"file": str(each)} for each in (wrong if listed is None else listed)]
+    listed = wrong if listed is None else listed
+    answers = [{"key": str(each), "file": f"{each % 5}.jpg"} for each in listed]
     results = {"split": "test", "figures": figures, "wrong_answers": answers}
-    return Model({"results": results}, {"test": list(pictures)})
+    return Model({"results": results}, {"test": list(map(str, pictures))})
 
 
 def test_the_paired_test_sees_what_the_test_of_two_shares_cannot():
@@ -128,6 +231,17 @@ def test_the_paired_test_sees_what_the_test_of_two_shares_cannot():
     assert not shares.is_worse
 
 
+def test_pictures_of_one_name_are_told_apart_and_without_keys_none_is_paired():
+    ours, theirs = (
+        told(range(0, 50, 5)),
+        told(range(1, 51, 5)),
+    )  # of other pictures, all 0.jpg or 1.jpg
+    assert compared(ours, theirs).test == "paired test"
+    for answer in ours.facts["results"]["wrong_answers"]:
+        del answer["key"]
+    assert compared(ours, theirs).test == "test of two shares"
+
+
 def test_a_better_or_equal_model_is_never_worse():
     assert not compared(told(range(10)), told(range(18))).is_worse
     assert not compared(told(range(10)), told(range(10))).is_worse
@@ -137,7 +251,7 @@ def test_a_better_or_equal_model_is_never_worse():
 @pytest.mark.parametrize(
     "theirs",
     [
-        told(range(5), pictures="abd"),
+        told(range(5), pictures=range(1, 101)),
         told(range(5), n=101),
         Model({}, {}),
         Model({"results": []}, {"test": []}),

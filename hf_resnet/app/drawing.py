@@ -7,7 +7,7 @@ Every text that comes from outside (class names, file names, figures of a model)
 import base64
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -155,11 +155,8 @@ def api(language: str, address: str, *, mcp: bool = False) -> str:
     return _within(language, "about", f"<section><h2>{title}</h2>{inner}</section>")
 
 
-def _measured(language: str, results: Any) -> str:
-    figures = results.get("figures") or {}
-    shown = [
-        (key, figures[key]) for key in ("accuracy", "top_5_accuracy", "macro_f1") if key in figures
-    ]
+def _measured(language: str, results: Mapping[str, Any]) -> str:
+    shown = _figures(results)
     if not shown:
         return f"<p>{escape(say(language, 'not_measured'))}</p>"
     boxes = []
@@ -175,19 +172,37 @@ def _measured(language: str, results: Any) -> str:
     return f'<p>{text}</p><div class="figures">{"".join(boxes)}</div>{_confused(language, results)}'
 
 
-def _confused(language: str, results: Any) -> str:
-    of = {each["name"]: each["pictures"] for each in results.get("classes", ())}
+def _figures(results: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Those to show; the facts come from strangers too, and what is not as we write it is none."""
+    needed = {"value": float, "low": float, "high": float, "n": int}
+    figures = results.get("figures")
+    known = figures if isinstance(figures, dict) else {}
+    names = ("accuracy", "top_5_accuracy", "macro_f1")
+    return [(name, known[name]) for name in names if _has(known.get(name), needed)]
+
+
+def _confused(language: str, results: Mapping[str, Any]) -> str:
+    classes, pairs = (
+        found if isinstance(found := results.get(key), list) else []
+        for key in ("classes", "most_confused")
+    )
+    known = {"name": str, "pictures": int}
+    of = {each["name"]: each["pictures"] for each in classes if _has(each, known)}
+    needed = {"truth": str, "answer": str, "count": int}
     lines = [
-        say(
-            language,
-            "confused_line",
-            **{k: each[k] for k in ("truth", "answer", "count")},
-            of=of[each["truth"]],
-        )
-        for each in results.get("most_confused", ())[:3]
-        if each["truth"] in of
+        say(language, "confused_line", **{k: each[k] for k in needed}, of=of[each["truth"]])
+        for each in pairs[:3]
+        if _has(each, needed) and each["truth"] in of
     ]
     return f"<p>{escape(say(language, 'confused'))}</p>{_listed(lines)}" if lines else ""
+
+
+def _has(record: Any, needed: Mapping[str, type]) -> bool:
+    """Whether this is a record with values of these kinds."""
+    return isinstance(record, dict) and all(
+        isinstance(record.get(key), kind) and not isinstance(record[key], bool)
+        for key, kind in needed.items()
+    )
 
 
 def _listed(lines: Iterable[str], kind: str = "") -> str:

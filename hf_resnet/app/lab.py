@@ -14,7 +14,8 @@ import sklearn.datasets
 from hf_resnet.app import lab_drawing as drawing
 from hf_resnet.app.busy import polite_when_full
 from hf_resnet.app.lab_measured import Measured
-from hf_resnet.app.lab_tabs import Around, Later, Tabs, known, worked
+from hf_resnet.app.lab_parts import Around, Later, known, worked
+from hf_resnet.app.lab_tabs import build_tabs
 from hf_resnet.app.lab_words import say
 from hf_resnet.app.lab_work import Bench
 from hf_resnet.app.page import KEPT_SECONDS
@@ -67,7 +68,7 @@ class Lab:
                 self._examples(picture)
         arrived = Later()
         around = Around(self.bench, self.uploads, self.spoken, switch, network, picture, arrived)
-        Tabs(around).build(measured)
+        build_tabs(around, measured)
         worked([arrived, network.change, switch.change], self.about, [network, switch], note)
         given = [network, picture, switch]
         events = [arrived, picture.change, network.change, switch.change]

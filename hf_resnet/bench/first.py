@@ -21,9 +21,8 @@ def pipeline(task: Task) -> Outcome:
 
 def ours(backend: str, task: Task) -> Outcome:
     """hf-resnet predict."""
-    words = [sys.executable, "-m", "hf_resnet", "predict", task.photos()[0]]
-    words += ["--model_name_or_path", str(task.model_folder), "--backend", backend]
-    return of_program(words)
+    words = [sys.executable, "-m", "hf_resnet", "predict", str(task.model_folder)]
+    return of_program([*words, task.photos()[0], "--backend", backend])
 
 
 def prepare(task: Task) -> dict[str, str]:

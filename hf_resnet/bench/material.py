@@ -82,7 +82,7 @@ def model_and_exports(task: Task) -> dict[str, str]:
         for number in range(_CALIBRATION):
             yield classifier.preprocess(photo(1_000_000 + number, (500, 375)))[None]
 
-    problems = {}
+    problems: dict[str, str] = {}
     for name in EXPORTS:
         if has_export(task.model_folder, name):
             continue

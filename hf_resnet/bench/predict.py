@@ -14,6 +14,7 @@ from PIL import Image
 from hf_resnet.bench import material
 from hf_resnet.bench.answering import BATCH, all_at_once, sides_of, without_exports
 from hf_resnet.bench.task import Outcome, Subject, Task, peak_megabytes
+from hf_resnet.errors import ModelError
 from hf_resnet.jsonfile import read_object
 
 PIPELINE_BATCH = 8
@@ -58,11 +59,13 @@ def timm_loop(task: Task) -> Outcome:
     import timm
     import torch
 
-    ours = "pretrained_cfg" in read_object(task.model_folder / "config.json")
-    name = f"local-dir:{task.model_folder}" if ours else "resnet50"
-    network: Any = timm.create_model(name, pretrained=ours).eval()
+    same = "pretrained_cfg" in read_object(task.model_folder / "config.json")
+    if not same and task.model != material.RESNET50:
+        raise ModelError(f"timm does not open {task.model}")
+    name = f"local-dir:{task.model_folder}" if same else "resnet50"
+    network: Any = timm.create_model(name, pretrained=same).eval()
     transform = timm.data.create_transform(**timm.data.resolve_model_data_config(network))
-    names = network.pretrained_cfg.get("label_names") if ours else None
+    names = network.pretrained_cfg.get("label_names") if same else None
 
     def answer(pictures: list[Image.Image]) -> list[str]:
         pixels_BCHW = torch.stack([transform(picture) for picture in pictures])

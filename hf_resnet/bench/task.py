@@ -44,6 +44,9 @@ class Task:
     """Width and height of the photos that are looked at."""
 
     classes: int = 10
+    cached: bool = True
+    """Ours keeps pictures scaled down."""
+
     later: bool = False
     """The second time over the same pictures is what counts, not the first."""
 

@@ -11,6 +11,7 @@ from hf_resnet.checks import (
     outliers,
     shift,
     suspicious_labels,
+    unlabelled,
     unreadable,
 )
 from hf_resnet.checks.finding import Check
@@ -21,6 +22,13 @@ CHECKS: dict[str, Check] = {
         "mend them or take them away; a run passes over them",
         "always 1",
         unreadable.find,
+        left_out=True,
+    ),
+    "unlabelled": Check(
+        "Pictures without a class",
+        "give them one, or take them away; a run passes over them",
+        "always 1",
+        unlabelled.find,
         left_out=True,
     ),
     "leaks": Check(

@@ -46,12 +46,9 @@ class Report:
             name for name, findings in self.found.items() for each in findings if each.serious
         )
 
-    def shifts(self) -> dict[str, tuple[float, float]]:
+    def shifts(self) -> Mapping[str, tuple[float, float]]:
         """The area under the curve of telling each split from train, and how far it may be off."""
-        seen, splits = self.survey.seen, self.survey.splits
-        if seen is None or splits[:1] != ("train",):
-            return {}
-        return {split: shift.score(self.survey, seen, split) for split in splits[1:]}
+        return shift.scores(self.survey)
 
 
 def checked(source: str, model: str | None, survey: Survey, skipped: str | None) -> Report:

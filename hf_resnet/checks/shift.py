@@ -6,6 +6,9 @@ test pictures come from somewhere else (another camera, another season), and tha
 them say little about pictures like those of the training.
 """
 
+from collections.abc import Mapping
+from functools import lru_cache
+
 import numpy as np
 
 from hf_resnet.checks.finding import Finding
@@ -22,16 +25,21 @@ _DIRECTIONS = 64
 
 def find(survey: Survey) -> list[Finding]:
     """One finding for every split that differs from the training one; the score is the area."""
-    seen = survey.seen
-    if seen is None or "train" not in survey.splits:
-        return []
     found = []
-    for split in survey.splits[1:]:
-        area, doubt = score(survey, seen, split)
+    for split, (area, doubt) in scores(survey).items():
         if area - doubt > SHIFTED:
             reason = f"a classifier tells {split} from train: AUROC {area:.2f} ± {doubt:.2f}"
             found.append(Finding(f"{reason} (0.5: alike)", area, split=split))
     return sorted(found, key=lambda finding: -finding.score)
+
+
+@lru_cache(maxsize=1)  # the table, the page and the file tell of the same one
+def scores(survey: Survey) -> Mapping[str, tuple[float, float]]:
+    """`score` of each split but the training one; nothing where no network looked."""
+    seen = survey.seen
+    if seen is None or survey.splits[:1] != ("train",):
+        return {}
+    return {split: score(survey, seen, split) for split in survey.splits[1:]}
 
 
 def score(survey: Survey, seen: Seen, split: str) -> tuple[float, float]:

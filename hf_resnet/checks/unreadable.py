@@ -2,6 +2,7 @@
 
 from hf_resnet.checks.finding import Finding
 from hf_resnet.checks.survey import Survey
+from hf_resnet.data.rows import NO_CLASS
 
 
 def find(survey: Survey) -> list[Finding]:
@@ -9,4 +10,5 @@ def find(survey: Survey) -> list[Finding]:
     return [
         Finding(reason, 1.0, picture=number, serious=True)
         for number, reason in survey.problems.items()
+        if reason != NO_CLASS
     ]

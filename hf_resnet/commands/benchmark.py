@@ -90,7 +90,9 @@ def _cases(config: BenchmarkConfig, wanted: Subject, folder: str) -> Iterator[tu
 
 def _in_process(name: str, side: str, task: Task, wanted: Subject) -> dict[str, Any]:
     """What one side says, in a process of its own."""
-    environment = dict(os.environ, OMP_NUM_THREADS=str(task.threads))
+    environment = dict(
+        os.environ, OMP_NUM_THREADS=str(task.threads), HF_HUB_DISABLE_PROGRESS_BARS="1"
+    )
     if side in wanted.usual:  # what our command line sets, a person's own script does not
         environment.pop("OMP_WAIT_POLICY", None)
     done = subprocess.run(

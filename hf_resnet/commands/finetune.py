@@ -14,19 +14,24 @@ from rich.console import Console
 from hf_resnet.app.examples import write_examples
 from hf_resnet.checks.cheap import warnings
 from hf_resnet.classifier import Classifier, check_output, new_model_folder, open_classifier
-from hf_resnet.commands import unfinished
+from hf_resnet.commands import made, unfinished
 from hf_resnet.commands.processes import start
 from hf_resnet.commands.push import push, show
 from hf_resnet.commands.recipe import write_recipe
-from hf_resnet.config import ComputeConfig, FinetuneConfig, PreprocessConfig, as_dict
+from hf_resnet.config import (
+    ComputeConfig,
+    FinetuneConfig,
+    ModelConfig,
+    PreprocessConfig,
+    as_dict,
+)
 from hf_resnet.data import SPLITS_FILE, Data, Split, load_data
 from hf_resnet.errors import DataError, ModelError
 from hf_resnet.evaluation.judge import judge
 from hf_resnet.evaluation.measure import measure
-from hf_resnet.evaluation.measured import Measured
-from hf_resnet.evaluation.page import About
+from hf_resnet.evaluation.measured import CHOSEN_ON, Measured
 from hf_resnet.evaluation.report import table, write_report
-from hf_resnet.hub.backup import forget
+from hf_resnet.hub.backup import Backup
 from hf_resnet.hub.pending import Wanted
 from hf_resnet.screen import screen
 from hf_resnet.training.budget import planned
@@ -37,10 +42,6 @@ from hf_resnet.training.optimiser import keeps_statistics, knows_nothing
 from hf_resnet.training.setting import Setting
 
 MOST_BAD = 10
-CHOSEN_ON = (
-    "the epoch was chosen on these pictures too, so the figures are a little too good; --test_dir "
-    "names others to measure on"
-)
 
 
 def run(config: FinetuneConfig) -> None:
@@ -48,25 +49,26 @@ def run(config: FinetuneConfig) -> None:
     check_output(config.output_dir, overwrite=config.overwrite_output_dir)
     accelerator = _started(config)
     console = screen(quiet=not accelerator.is_main_process)
+    backup = unfinished.backup_of(config, console.print)
     with contextlib.ExitStack() as held:
-        saved = _saved(config, accelerator, console, held)
+        saved = _saved(config, (accelerator, console, held), backup)
     accelerator.end_training()  # the other processes need not wait for an upload
     if saved and config.hub.push_to_hub and accelerator.is_main_process:
         folder = Path(config.output_dir)
         wanted = Wanted(unfinished.repository_of(config), config.hub.hub_private_repo)
         published = push(folder, wanted, console, token=config.hub.hub_token)
-        if config.hub.push_every is not None:
-            forget(published.repo, token=config.hub.hub_token)
         show(published, folder, console)
+        if backup is not None:
+            backup.forget()
 
 
 def _saved(
     config: FinetuneConfig,
-    accelerator: Accelerator,
-    console: Console,
-    held: contextlib.ExitStack,
+    place: tuple[Accelerator, Console, contextlib.ExitStack],
+    backup: Backup | None,
 ) -> bool:
     """Whether there is a model folder in the end; not where the run was asked to stop."""
+    accelerator, console, _ = place
     data = load_data(config.data, remembered=_earlier(config))
     _tell_data(console, data)
     if data.train is None:
@@ -81,7 +83,7 @@ def _saved(
         seed=config.seed,
         accelerator=accelerator,
     )
-    trained = _network_trained(config, data, fitted, (accelerator, console, held))
+    trained = _network_trained(config, data, fitted, place, backup)
     if trained is None:
         return False
     judged = data.test or data.validation or data.train
@@ -123,6 +125,7 @@ def _network_trained(
     data: Data,
     fitted: Trained,
     place: tuple[Accelerator, Console, contextlib.ExitStack],
+    backup: Backup | None,
 ) -> Trained | None:
     """The classifier with its network trained too, where the method is more than a head; None where
     the run was asked to stop."""
@@ -144,7 +147,7 @@ def _network_trained(
     folder = held.enter_context(unfinished.claimed(config, main=main))
     frozen = keeps_statistics(fitted.classifier.network, plan.choice.config)
     judge = partial(_judged, data, plan.compute, accelerator) if data.validation else None
-    with unfinished.kept_elsewhere(config, folder, console.print, main=main) as elsewhere:
+    with unfinished.kept_elsewhere(config, backup, main=main) as elsewhere:
         accelerator.wait_for_everyone()
         setting = Setting(
             folder=folder,
@@ -250,11 +253,27 @@ def _save(
         replace(trained.classifier, facts=facts).write(place)
         write_recipe(config, place)
         (place / SPLITS_FILE).write_text(json.dumps(record) + "\n", encoding="utf-8")
-        problems = write_report(
-            measured, judged, place / "report", About(config.output_dir), trained.classifier
-        )
+        command = made.command_of("finetune", config, _usual())
+        about = made.about(config.output_dir, command, config.compute, trained.classifier)
+        problems = write_report(measured, judged, place / "report", about, trained.classifier)
         if config.save_examples:
-            write_examples(judged, data.labels.names, place, config.save_examples)
+            problems += _examples(config, data, place)
         if trained.facts["method"] != "head":
             unfinished.keep_log(unfinished.folder_of(config), place / "report")
     return problems
+
+
+def _usual() -> FinetuneConfig:
+    """A config in which nothing was asked for."""
+    return FinetuneConfig(model=ModelConfig(model_name_or_path=""), output_dir="")
+
+
+def _examples(config: FinetuneConfig, data: Data, place: Path) -> tuple[str, ...]:
+    """Keep pictures that nothing was learned from; what a person should know where there are none."""
+    unseen = data.test or data.validation
+    if unseen is None:
+        return (
+            "no examples were saved: every picture was learned from; name others with --test_dir",
+        )
+    write_examples(unseen, data.labels.names, place, config.save_examples)
+    return ()

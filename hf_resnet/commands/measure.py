@@ -4,34 +4,36 @@ The surprise: without a data set named, the pictures are those that the model wa
 they were then; and whatever else is said of the data (limits, columns) is said of those.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
-from importlib.metadata import version
 from pathlib import Path
 
 from accelerate import Accelerator
 
 from hf_resnet.backbones.reference import resolve
 from hf_resnet.classifier import Classifier, open_classifier
-from hf_resnet.commands.kept import folder_to_keep_in, rewritten, weights_fingerprint
+from hf_resnet.commands import made
+from hf_resnet.commands.kept import folder_to_keep_in, rewritten, told_in_the_facts
 from hf_resnet.commands.processes import start
 from hf_resnet.commands.recipe import data_of
-from hf_resnet.config import DataConfig, MeasureConfig, ModelConfig, as_dict
+from hf_resnet.config import DataConfig, MeasureConfig, ModelConfig
 from hf_resnet.data import Data, Split, load_data, read_record
 from hf_resnet.data.metadata import column_of
 from hf_resnet.engine import Answering, open_fastest
 from hf_resnet.errors import DataError, HubError, LabelError, listed
 from hf_resnet.evaluation.answers import answers
 from hf_resnet.evaluation.comparison import by_column, compared
-from hf_resnet.evaluation.fitting import fitted, with_measured
+from hf_resnet.evaluation.fitting import fitted, kept_fits, with_measured
 from hf_resnet.evaluation.label_space import model_numbers
 from hf_resnet.evaluation.measure import measure
 from hf_resnet.evaluation.measure import measured as measured_of
-from hf_resnet.evaluation.measured import Measured
+from hf_resnet.evaluation.measured import CHOSEN_ON, Measured
 from hf_resnet.evaluation.outside import outside_of
 from hf_resnet.evaluation.page import About
 from hf_resnet.evaluation.report import table, write_report
 from hf_resnet.evaluation.robustness import robustness_of
 from hf_resnet.evaluation.studies import Studies
+from hf_resnet.facts import stored_facts
 from hf_resnet.screen import one_line, screen
 
 SOURCES = (
@@ -61,20 +63,21 @@ def run(config: MeasureConfig) -> None:
     try:
         if config.fits and isinstance(model, Classifier):
             model, found = fitted(model, data, learned, config, accelerator)
-        measured = _measured(config, model, (split, named), found, accelerator)
+        measured = _measured(config, model, (split, named), _known(model, found), accelerator)
     except LabelError as exc:
         if taught in (None, folder):
             raise
         raise LabelError(_other_classes(folder, taught, exc)) from exc
-    measured = _with_notes(measured, split, found).knowing(learned)
+    measured = _with_notes(measured, config, folder).knowing(learned)
     console.print(table(measured))
-    report, about = _report_folder(config), _about(config, model)
-    classifier = model if isinstance(model, Classifier) else None
+    report, classifier = _report_folder(config), model if isinstance(model, Classifier) else None
     problems: tuple[str, ...] = ()
     if accelerator.is_main_process and keeps and classifier:
-        rewritten(keeps, classifier, measured, is_own=_is_own(config))
+        rewritten(keeps, classifier, measured, found, is_own=_is_own(config))
     if accelerator.is_main_process and report:
-        problems = write_report(measured, split, report, about, classifier)
+        about = _about(config, model)
+        with _with_the_facts(config, measured):
+            problems = write_report(measured, split, report, about, classifier)
     accelerator.wait_for_everyone()
     for line in (*data.notes, *problems):
         console.print(one_line(line))
@@ -121,11 +124,41 @@ def _measured(
     return replace(figures, studies=studies)
 
 
-def _with_notes(measured: Measured, split: Split, found: Studies) -> Measured:
-    fits = [each for each in (found.calibration, found.abstain, found.conformal) if each]
-    if not any(each.split == split.name for each in fits):
-        return measured
-    return replace(measured, notes=(*measured.notes, FITTED_HERE))
+def _known(model: Classifier | Answering, found: Studies) -> Studies:
+    """What was fitted now, and of what was fitted before all that still holds."""
+    if not isinstance(model, Classifier) or found.calibration:
+        return found  # earlier thresholds are of other probabilities
+    before = kept_fits(model.facts.results)
+    return Studies(
+        calibration=before.calibration,
+        abstain=found.abstain or before.abstain,
+        conformal=found.conformal or before.conformal,
+    )
+
+
+def _with_notes(measured: Measured, config: MeasureConfig, folder: Path | None) -> Measured:
+    """What was chosen on the model's own validation pictures is told where those are measured on."""
+    studies = measured.studies
+    fits = [each for each in (studies.calibration, studies.abstain, studies.conformal) if each]
+    are_its_own = not any(getattr(config.data, flag) for flag in SOURCES)
+    notes = []
+    if (are_its_own or config.fits) and any(each.split == measured.split for each in fits):
+        notes.append(FITTED_HERE)
+    if are_its_own and measured.split == "validation" and folder and _has_epochs(folder):
+        notes.append(CHOSEN_ON)
+    return replace(measured, notes=(*measured.notes, *notes))
+
+
+def _has_epochs(folder: Path) -> bool:
+    training = stored_facts(folder).get("training")
+    return isinstance(training, dict) and training.get("method", "head") != "head"
+
+
+def _with_the_facts(config: MeasureConfig, measured: Measured) -> AbstractContextManager[None]:
+    """The report of the model folder and its facts tell of one measurement."""
+    if config.fits or config.output_dir or not _report_folder(config):
+        return nullcontext()
+    return told_in_the_facts(Path(config.model.model_name_or_path), measured)
 
 
 def _kept(found: Studies) -> list[str]:
@@ -136,22 +169,12 @@ def _kept(found: Studies) -> list[str]:
 
 def _about(config: MeasureConfig, model: Classifier | Answering) -> About:
     """The exact command, and what it was carried out with."""
-    said, usual = as_dict(config), as_dict(MeasureConfig(model=ModelConfig(model_name_or_path="")))
-    words = ["hf-resnet", "measure"]
-    for name, value in said.items():
-        if value != usual.get(name):
-            words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
-    network = None if isinstance(model, Answering) else model
-    return About(
-        model=config.model.model_name_or_path,
-        network=weights_fingerprint(network) if network else None,
-        command=tuple(words),
-        made_with=(
-            f"hf-resnet {version('hf-resnet')}",
-            model.backend if isinstance(model, Answering) else f"torch {version('torch')}",
-            f"precision {config.compute.precision}",
-        ),
-    )
+    usual = MeasureConfig(model=ModelConfig(model_name_or_path=""))
+    command = made.command_of("measure", config, usual)
+    name, compute = config.model.model_name_or_path, config.compute
+    if isinstance(model, Answering):
+        return made.about(name, command, compute, None, model.backend)
+    return made.about(name, command, compute, model)
 
 
 def split_of(config: MeasureConfig) -> Split:

@@ -18,7 +18,9 @@ def run(config: PushDataConfig) -> None:
     data = load_data(_data(config), make_validation=False)
     for note in data.notes:
         console.print(note)
-    place = Destination(config.hub_dataset_id, config.hub_private_repo, config.license)
+    place = Destination(
+        config.hub_dataset_id, config.hub_private_repo, config.license, config.force
+    )
     wish = Wish(config.keep_metadata, config.data.on_bad_image)
     published = publish_data(data, place, wish)
     bad = [each for split in published.splits for each in split.bad]

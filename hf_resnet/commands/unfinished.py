@@ -21,7 +21,7 @@ from hf_resnet.data import Data
 from hf_resnet.data.picture_cache import PictureCache
 from hf_resnet.errors import ConfigError, listed
 from hf_resnet.head.store import cache_folder
-from hf_resnet.hub.backup import ASIDE, Backup, fetch
+from hf_resnet.hub.backup import ASIDE, Backup
 from hf_resnet.training.choice import Choice
 from hf_resnet.training.log import CURVE_FILE, LOG_FILE
 from hf_resnet.training.setting import Elsewhere
@@ -170,23 +170,30 @@ def repository_of(config: FinetuneConfig) -> str:
     return config.hub.hub_model_id or Path(config.output_dir).resolve().name
 
 
+def backup_of(config: FinetuneConfig, tell: Callable[[str], None]) -> Backup | None:
+    """The Hub's copy of the checkpoints, if one is wanted, or gone on from."""
+    hub = config.hub
+    if hub.push_every is None and config.train.resume_from_checkpoint != "hub":
+        return None
+    folder, private = folder_of(config), hub.hub_private_repo
+    return Backup(repository_of(config), folder, tell, private=private, token=hub.hub_token)
+
+
 @contextmanager
 def kept_elsewhere(
-    config: FinetuneConfig, folder: Path, tell: Callable[[str], None], *, main: bool
+    config: FinetuneConfig, backup: Backup | None, *, main: bool
 ) -> Iterator[Elsewhere | None]:
-    """The Hub's copy of the checkpoints, if one is wanted; in the end it waits for the last of them."""
-    repo, hub = repository_of(config), config.hub
-    if main and config.train.resume_from_checkpoint == "hub":
-        fetch(repo, folder, tell, token=hub.hub_token)
-    if hub.push_every is None:
+    """What keeps checkpoints on the Hub too, if that is wanted; in the end it waits for the last."""
+    if backup and main and config.train.resume_from_checkpoint == "hub":
+        backup.fetch()
+    if backup is None or config.hub.push_every is None:
         yield None
         return
     if not main:
-        yield Elsewhere(hub.push_every, lambda _: None)
+        yield Elsewhere(config.hub.push_every, lambda _: None)
         return
-    backup = Backup(repo, folder, tell, private=hub.hub_private_repo, token=hub.hub_token)
     try:
-        yield Elsewhere(hub.push_every, backup.keep)
+        yield Elsewhere(config.hub.push_every, backup.keep)
     finally:
         backup.close()
 

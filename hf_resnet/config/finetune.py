@@ -40,8 +40,9 @@ class FinetuneConfig:
     compute: OmitArgPrefixes[ComputeConfig] = field(default_factory=ComputeConfig)
     hub: OmitArgPrefixes[HubConfig] = field(default_factory=HubConfig)
     save_examples: int = 0
-    """Keep so many test pictures, up to 8 and small, in the model folder, for people to try on the
-    page. They are your pictures: deploy-space shows them to everybody; push leaves them at home."""
+    """Keep so many test pictures (where there are none, validation pictures; never those learned from),
+    up to 8 and small, in the model folder, for people to try on the page. They are your pictures:
+    deploy-space shows them to everybody; push leaves them at home."""
 
     overwrite_output_dir: bool = False
     """Replace a model folder that is already there."""

@@ -21,9 +21,9 @@ class HubConfig:
     """Where it goes: OWNER/NAME, or NAME for your own (default: the name of the output folder)."""
 
     push_every: str | None = None
-    """Keep the newest checkpoint of the run on the branch `training` of the repository too, sent in
-    the background every so many steps or every epoch, so that another machine can go on from it
-    (--resume_from_checkpoint hub)."""
+    """Keep the newest checkpoint of the run on the branch `hf-resnet-training` of the repository too,
+    sent in the background every so many steps or every epoch, so that another machine can go on from
+    it (--resume_from_checkpoint hub)."""
 
     hub_token: str | None = field(default=None, repr=False)
     """A login for this run alone; it is written nowhere. Others of this machine may see it while the
@@ -68,7 +68,8 @@ class PushConfig:
     """The licence to name in the card, such as apache-2.0 (default: what the card there says)."""
 
     force: bool = False
-    """Push a model that measures worse than the one that is there."""
+    """Push in place of a better model, of one that hf-resnet did not make, or of a card that was
+    edited both here and there."""
 
     pending: bool = False
     """Finish the push that was begun from this folder, as it was asked for then."""
@@ -100,5 +101,8 @@ class PushDataConfig:
 
     keep_metadata: bool = False
     """Push what cameras wrote beside the pixels too: place, time, owner. It is left out otherwise."""
+
+    force: bool = False
+    """Replace a data set that push-data did not make."""
 
     data: OmitArgPrefixes[DataConfig] = field(default_factory=DataConfig)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from hf_resnet.augment import scaled
 from hf_resnet.data.rows import Row
 from hf_resnet.images import decode
 
@@ -29,28 +30,27 @@ class PictureCache:
 
     def picture(self, row: Row) -> Image.Image:
         """The picture of the row, scaled down; PictureError where it is none."""
-        kept = self.kept(row.key)
-        if kept is None:
+        pixels_HWC = self.kept(row.key)
+        if pixels_HWC is None:
             picture = decode(row.data, at_least=2 * self.short_side)
-            kept = _scaled(picture, self.short_side)
-            _keep(self._path(row.key), np.asarray(kept))
-        return kept
+            pixels_HWC = _scaled(picture, self.short_side)
+            _keep(self._path(row.key), pixels_HWC)
+        return Image.fromarray(pixels_HWC)
 
-    def kept(self, key: str) -> Image.Image | None:
-        """The picture with this key where it is here already, so that its file need not be read."""
-        pixels_HWC = _kept(self._path(key))
-        return None if pixels_HWC is None else Image.fromarray(pixels_HWC)
+    def kept(self, key: str) -> np.ndarray | None:
+        """pixels_HWC of this key where it is here already, so that the file need not be read."""
+        return _kept(self._path(key))
 
     def _path(self, key: str) -> Path:
         return self.folder / f"reduced-{self.short_side}" / key[:2] / f"{key}.npy"
 
 
-def _scaled(picture: Image.Image, short_side: int) -> Image.Image:
+def _scaled(picture: Image.Image, short_side: int) -> np.ndarray:
     factor = short_side / min(picture.size)
     if factor >= 1:
-        return picture
+        return np.array(picture)
     width, height = (max(1, round(side * factor)) for side in picture.size)
-    return picture.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
+    return scaled(np.array(picture), (width, height), Image.Resampling.BICUBIC)
 
 
 def _kept(path: Path) -> np.ndarray | None:

@@ -11,7 +11,7 @@ The surprise: a file that vanished, or changed since its key was taken, is still
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,6 +25,8 @@ from hf_resnet.labels import Labels
 from hf_resnet.screen import one_line
 
 NO_KEY = ""
+NO_CLASS = "it has no label"
+"""The problem of a row that may be a good picture, of nobody knows what."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def _row(place: Place, cell: Any, index: int, label: int | None) -> Row:
     data, problem = place.read(cell)
     key = key_of(data) if problem is None else NO_KEY
     row = Row(key, None if label == NO_LABEL else label, place.origin(cell, index), data, problem)
-    return _without(row, "it has no label") if problem is None and label == NO_LABEL else row
+    return _without(row, NO_CLASS) if problem is None and label == NO_LABEL else row
 
 
 def _without(row: Row, problem: str) -> Row:
@@ -274,6 +276,18 @@ class Split:
                 return next(part.rows(position, part.size))
             position -= part.size
         raise IndexError(f"{self.name} has no row {position}")
+
+    def taking(self, positions: Iterable[int]) -> "Split | None":
+        """Only the rows at these positions, in order; None for what cannot be read but as a whole."""
+        wanted = np.array(sorted(positions), dtype=np.int64)
+        parts, before = [], 0
+        for part in self.parts:
+            if not isinstance(part, Stored):
+                return None
+            here = wanted[(wanted >= before) & (wanted < before + part.size)] - before
+            parts.append(part.taking(here))
+            before += part.size
+        return replace(self, parts=tuple(parts))
 
     def key(self, position: int) -> str:
         """The key of the row at this position, without reading it; NO_KEY where it is not known."""

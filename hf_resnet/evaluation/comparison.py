@@ -3,6 +3,7 @@
 import numpy as np
 
 from hf_resnet.data.metadata import grouped
+from hf_resnet.errors import DataError
 from hf_resnet.evaluation.figure import Figure
 from hf_resnet.evaluation.measured import Measured
 from hf_resnet.evaluation.studies import Comparison, Group, Groups
@@ -11,10 +12,19 @@ from hf_resnet.metrics.arrays import IntArray
 
 
 def compared(ours: Measured, theirs: Measured, other: str) -> Comparison:
-    """The difference of the accuracies, and whether chance explains it; both on the same split."""
-    mine_N, other_N = (
-        np.array([outcome.right for outcome in each.outcomes]) for each in (ours, theirs)
-    )
+    """The difference of the accuracies, and whether chance explains it; both on the same split.
+
+    Of the pictures that both could use: a network may find one too small that is enough for another.
+    """
+    known = {(each.key, each.truth): each.right for each in theirs.outcomes}
+    pairs = [
+        (each.right, known[each.key, each.truth])
+        for each in ours.outcomes
+        if (each.key, each.truth) in known
+    ]
+    if not pairs:
+        raise DataError(f"there is no picture that both this model and {other} can use")
+    mine_N, other_N = np.array(pairs).T
     won, lost = int((mine_N & ~other_N).sum()), int((other_N & ~mine_N).sum())
     interval = difference_interval(lost, won, len(mine_N))
     return Comparison(
@@ -27,6 +37,8 @@ def compared(ours: Measured, theirs: Measured, other: str) -> Comparison:
         lost=lost,
         chance=mcnemar(lost, won),
         n=len(mine_N),
+        left_out=len({each.key for each in (*ours.outcomes, *theirs.outcomes)})
+        - len({each.key for each in ours.outcomes if (each.key, each.truth) in known}),
     )
 
 

@@ -4,8 +4,9 @@ One pass over the validation pictures is enough for all of them: a temperature d
 are already there.
 """
 
-from collections.abc import Container
-from dataclasses import replace
+from collections.abc import Container, Mapping
+from dataclasses import MISSING, fields, replace
+from typing import Any, TypeVar
 
 from accelerate import Accelerator
 
@@ -15,9 +16,11 @@ from hf_resnet.data import Data
 from hf_resnet.errors import DataError
 from hf_resnet.evaluation.answers import Answers, answers
 from hf_resnet.evaluation.label_space import model_numbers
-from hf_resnet.evaluation.studies import Studies
+from hf_resnet.evaluation.studies import Abstain, Calibration, Conformal, Studies
 from hf_resnet.evaluation.temperature import calibrated
 from hf_resnet.evaluation.thresholds import abstain_at, abstain_measured, sets_at, sets_measured
+
+Fit = TypeVar("Fit", Abstain, Calibration, Conformal)
 
 
 def fitted(
@@ -68,3 +71,26 @@ def with_measured(studies: Studies, found: Answers) -> Studies:
         abstain=abstain and abstain_measured(abstain, truth_N, logits_NK),
         conformal=conformal and sets_measured(conformal, truth_N, logits_NK),
     )
+
+
+def kept_fits(results: Mapping[str, Any]) -> Studies:
+    """What was fitted before, out of a model's facts; what is not as we write it counts as none."""
+    return Studies(
+        calibration=_kept(Calibration, results.get("calibration")),
+        abstain=_kept(Abstain, results.get("abstain")),
+        conformal=_kept(Conformal, results.get("conformal")),
+    )
+
+
+def _kept(kind: type[Fit], told: Any) -> Fit | None:
+    """A fit without what it gave on the pictures of an earlier measurement."""
+    needed = [each for each in fields(kind) if each.default is MISSING]
+    if not isinstance(told, dict):
+        return None
+    found: dict[str, Any] = {each.name: told.get(each.name) for each in needed}
+    is_sound = all(_is_of(each.type, found[each.name]) for each in needed)
+    return kind(**found) if is_sound else None
+
+
+def _is_of(kind: Any, value: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)

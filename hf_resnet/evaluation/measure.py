@@ -27,6 +27,7 @@ from hf_resnet.metrics import (
     softmax,
 )
 from hf_resnet.metrics.arrays import Array, IntArray
+from hf_resnet.metrics.intervals import wilson
 
 
 def measure(
@@ -115,7 +116,7 @@ def _figures(truth_N: IntArray, logits_NK: Array, shares_NK: Array) -> dict[str,
 
 
 def _classes(matrix_KK: IntArray, names: tuple[str, ...]) -> tuple[ClassFigures, ...]:
-    each = per_class_of(matrix_KK)
+    each, right_K = per_class_of(matrix_KK), np.diagonal(matrix_KK)
     return tuple(
         ClassFigures(
             name=name,
@@ -124,9 +125,19 @@ def _classes(matrix_KK: IntArray, names: tuple[str, ...]) -> tuple[ClassFigures,
             precision=float(each.precision_K[k]),
             recall=float(each.recall_K[k]),
             f1=float(each.f1_K[k]),
+            **_interval("precision", right_K[k], each.answered_K[k]),
+            **_interval("recall", right_K[k], each.support_K[k]),
         )
         for k, name in enumerate(names)
     )
+
+
+def _interval(name: str, right: int, n: int) -> dict[str, float]:
+    """Of a share of n pictures; nothing where there are none."""
+    if not n:
+        return {}
+    interval = wilson(int(right), int(n))
+    return {f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
 def _outcomes(found: Answers, likely_N: Array, labels: Labels) -> tuple[Outcome, ...]:

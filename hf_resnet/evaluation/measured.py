@@ -17,14 +17,18 @@ from hf_resnet.metrics import Bin
 from hf_resnet.metrics.arrays import IntArray
 from hf_resnet.metrics.intervals import LEVEL
 
-SCHEMA = 3
+SCHEMA = 4
 MOST_WRONG = 200
 MOST_COUNTED = 2000
+CHOSEN_ON = (
+    "the epoch was chosen on these pictures too, so the figures are a little too good; --test_dir "
+    "names others to measure on"
+)
 
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """One class of the data. A figure that would divide by zero is 0."""
+    """One class of the data. A figure that would divide by zero is 0, and has no interval."""
 
     name: str
     pictures: int
@@ -32,6 +36,12 @@ class ClassFigures:
     precision: float
     recall: float
     f1: float
+    precision_low: float | None = None
+    precision_high: float | None = None
+    """The interval of the precision (95 %, Wilson's), and below that of the recall."""
+
+    recall_low: float | None = None
+    recall_high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +138,7 @@ class Measured:
             },
             "wrong_answers": [
                 {
+                    "key": each.key,
                     "file": each.origin,
                     "label": each.truth,
                     "predicted": each.prediction,

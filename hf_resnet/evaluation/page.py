@@ -215,17 +215,28 @@ def _classes(measured: Measured) -> str:
     head += "<th>pictures</th></tr>"
     left = len(order) - MOST_CLASSES
     more = f"<p class=small>{left:,} more are in metrics.json.</p>" if left > 0 else ""
-    return f"<h2>Class by class, the worst first</h2>{_table(head, rows)}{more}"
+    told = "<p class=small>Beside precision and recall: their 95 % intervals, in percent.</p>"
+    return f"<h2>Class by class, the worst first</h2>{_table(head, rows)}{told}{more}"
 
 
 def _class_row(each: ClassFigures) -> str:
     f1, recall = ((f"{100 * x:.1f} %" if each.pictures else "–") for x in (each.f1, each.recall))
     precision = f"{100 * each.precision:.1f} %" if each.answered else "–"
+    near_precision = _near(each.precision_low, each.precision_high)
+    near_recall = _near(each.recall_low, each.recall_high)
     bar = f'<span class=bar><i style="width:{100 * each.f1:.1f}%"></i></span>'
     return (
         f"<tr><th scope=row>{text(each.name)}</th><td>{f1}</td><td class=wide>{bar}</td>"
-        f"<td>{precision}</td><td>{recall}</td><td>{each.pictures:,}</td></tr>"
+        f"<td>{precision}{near_precision}</td><td>{recall}{near_recall}</td>"
+        f"<td>{each.pictures:,}</td></tr>"
     )
+
+
+def _near(low: float | None, high: float | None) -> str:
+    """The interval, small beside its figure."""
+    if low is None or high is None:
+        return ""
+    return f" <span class=small>{100 * low:.0f}–{100 * high:.0f}</span>"
 
 
 def _bad(measured: Measured) -> Iterator[str]:

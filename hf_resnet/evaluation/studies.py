@@ -89,6 +89,10 @@ class Comparison:
     """McNemar's exact test: how likely so uneven a pair is for models that are equally good."""
 
     n: int
+    """Pictures that both could use,"""
+
+    left_out: int = 0
+    """and those that one of them alone could."""
 
     @property
     def difference(self) -> float:

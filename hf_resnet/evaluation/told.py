@@ -83,10 +83,12 @@ def _conformal(found: Conformal) -> list[str]:
 def _comparison(found: Comparison) -> list[str]:
     difference, low, high = (100 * each for each in (found.difference, found.low, found.high))
     chance = "p < 0.001" if found.chance < 0.001 else f"p = {found.chance:.2g}"
+    left = f" ({counted(found.left_out, 'other')} only one of them could use)"
     verdict = "more than chance explains" if found.chance < 0.05 else "chance explains it"
     return [
         f"{_percent(found.ours)} right where that has {_percent(found.theirs)}: "
-        f"{difference:+.1f} points (95 %: {low:+.1f} to {high:+.1f}), on the same {found.n:,} pictures",
+        f"{difference:+.1f} points (95 %: {low:+.1f} to {high:+.1f}), on the same {found.n:,} pictures"
+        f"{left if found.left_out else ''}",
         f"{found.won:,} are right here alone, {found.lost:,} there alone: {verdict} "
         f"(McNemar's exact test, {chance})",
     ]

@@ -4,7 +4,7 @@ A photo tells where it was taken, and who publishes a data set rarely means to s
 file are left out and the pixels' own bytes stay, so nothing is encoded anew; how the picture is to be
 turned is kept, and its colour profile. The surprise: a JPEG may have a whole second picture, or a
 video, behind its end, with all of it once more; so the file ends where its picture does. What has no
-such blocks that could be told apart is written anew as PNG, with the same pixels.
+such blocks that could be told apart (BMP, PPM, TIFF, GIF) is written anew as PNG, with the same pixels.
 """
 
 import io
@@ -21,9 +21,10 @@ _PNG_KEPT = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sR
 _PNG_KEPT |= {b"sBIT", b"bKGD", b"pHYs", b"acTL", b"fcTL", b"fdAT"}
 _WEBP_KEPT = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP"}
 _WEBP_EXIF, _WEBP_XMP = 0x08, 0x04  # flags of VP8X
-_PLAIN = (b"BM", b"P1", b"P2", b"P3", b"P4", b"P5", b"P6")
-_APP0, _APP1, _APP2, _ADOBE, _APP15, _COMMENT = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
-_START, _END, _SCAN = 0xD8, 0xD9, 0xDA
+_APP0, _APP2, _ADOBE = 0xE0, 0xE2, 0xEE
+_END, _SCAN = 0xD9, 0xDA
+_JPEG_KEPT = {*range(0xC0, 0xD0), _SCAN, 0xDB, 0xDC, 0xDD}
+"""Frames, tables and scans."""
 
 
 def bare(data: bytes) -> bytes:
@@ -47,7 +48,7 @@ def _without_blocks(data: bytes) -> bytes | None:
         return _PNG + b"".join(_png_chunks(data))
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return _webp(data)
-    return data if data.startswith(_PLAIN) else None
+    return None
 
 
 def _turn(data: bytes, kind: str) -> bytes:
@@ -83,15 +84,20 @@ def _jpeg_blocks(data: bytes) -> Iterator[bytes]:
             raise ValueError("a block goes on behind the end")
         if kind == _SCAN:
             end = _end_of_scan(data, end)
-        if _is_of_the_picture(kind, data[at + 4 : end]):
+        if kind in _JPEG_KEPT:
             yield data[at:end]
+        elif content := _said_of_the_pixels(kind, data[at + 4 : end]):
+            yield struct.pack(">BBH", 0xFF, kind, len(content) + 2) + content
         at = end
 
 
-def _is_of_the_picture(kind: int, content: bytes) -> bool:
-    if kind == _APP2:
-        return content.startswith(b"ICC_PROFILE\0")
-    return kind in (_APP0, _ADOBE) or not (_APP0 <= kind <= _APP15 or kind == _COMMENT)
+def _said_of_the_pixels(kind: int, content: bytes) -> bytes:
+    """What a block of a program says of how pixels are to be read; empty where it is of other things."""
+    if kind == _APP0 and content.startswith(b"JFIF\0"):
+        return content[:12] + b"\0\0"  # without its thumbnail, which is 0 by 0 then
+    if kind == _ADOBE and content.startswith(b"Adobe"):
+        return content[:12]
+    return content if kind == _APP2 and content.startswith(b"ICC_PROFILE\0") else b""
 
 
 def _end_of_scan(data: bytes, at: int) -> int:

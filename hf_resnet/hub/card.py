@@ -17,6 +17,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from hf_resnet.errors import counted
 from hf_resnet.hub.contents import FACTS_FILE, RECIPE_FILE, Item, text_of
 from hf_resnet.hub.marked import cell, written
+from hf_resnet.hub.studied import studied
 from hf_resnet.hub.uses import libraries, ways
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
@@ -33,14 +34,21 @@ _ORIGINS = {
 
 
 def card(
-    items: Mapping[str, Item], repo: str, before: Sequence[str], *, license: str | None = None
+    items: Mapping[str, Item],
+    repo: str,
+    before: Sequence[str],
+    *,
+    license: str | None = None,
+    force: bool = False,
 ) -> str:
-    """The card for the files, in the first of the cards before that a person has written in."""
+    """The card for the files, in the first of the cards before that a person has written in; an error
+    where what a person wrote in another would be lost, unless forced."""
     facts = _dictionary(json.loads(text_of(items, FACTS_FILE)))
     config = _dictionary(json.loads(text_of(items, "config.json")))
     recipe = _dictionary(yaml.safe_load(text_of(items, RECIPE_FILE) or "{}"))
     sections = list(_sections(facts, config, items, repo))
-    return written(sections, _metadata(facts, config, recipe, repo), before, license=license)
+    told = _metadata(facts, config, recipe, repo)
+    return written(sections, told, before, license=license, force=force)
 
 
 def _metadata(
@@ -199,6 +207,7 @@ def _limits(results: dict[str, Any], data: dict[str, Any], classes: int) -> Iter
         "of them is right."
     )
     yield "- The figures hold for pictures such as those it was measured on, and for no others."
+    yield from (f"- {each}" for each in studied(results))
     bad = len(data.get("bad_pictures") or ())
     if bad:
         yield f"- {counted(bad, 'file')} among the pictures could not be used for training."

@@ -1,8 +1,8 @@
 """Whether a model is worse than the one that is on the Hub already, on the same test pictures.
 
-The paired test (McNemar's, exact) where both models list all of their wrong answers, else a test of
-two shares. The surprise: nothing is compared unless both were measured on exactly the same pictures,
-which their splits.json tell.
+The paired test (McNemar's, exact) where both models list all of their wrong answers, each with the
+picture's key (two pictures may have one file name), else a test of two shares. The surprise: nothing is
+compared unless both were measured on exactly the same pictures, which their splits.json tell.
 """
 
 import json
@@ -73,13 +73,14 @@ def _measured(model: Model) -> tuple[frozenset[str], int, int, Counter[str] | No
         keys = model.splits[results["split"]]
         figure = results["figures"]["accuracy"]
         n, right = int(figure["n"]), round(float(figure["value"]) * int(figure["n"]))
-        wrong = Counter(str(each["file"]) for each in results["wrong_answers"])
+        wrong = Counter(str(each.get("key")) for each in results["wrong_answers"])
         pictures = frozenset(map(str, keys))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
     if n < 1 or not 0 <= right <= n:
         return None
-    return pictures, n, right, wrong if wrong.total() == n - right else None
+    is_whole = wrong.total() == n - right and set(wrong) <= pictures
+    return pictures, n, right, wrong if is_whole else None
 
 
 def _two_shares(right: int, other: int, n: int) -> float:

@@ -4,7 +4,7 @@ Only files that a model folder of ours is made of: what else lies there may be p
 reason the sheet of right and wrong answers stays at home, and the page of the measurement, since they
 are made of a person's pictures; and an export that is not of the model beside it. The surprise: files
 that name places on this machine are not pushed as they lie there; places become relative, so that no
-name of a person or a customer goes out with a path.
+name of a person or a customer goes out with a path. And a link that leads out of the folder is refused.
 """
 
 import fnmatch
@@ -49,9 +49,12 @@ AT_HOME = ("report/contact_sheet.png", "report/index.html", "*/.*", ".*")
 _NAMES = {"classes", "label", "predicted", "truth", "answer", "names", "label_names"}
 _NAMES |= {"id2label", "label2id", "keep", "drop", "rename", "merge", "add"}
 """Keys behind which stand names of classes, which are no places whatever they look like."""
+_START = r"""(?<![^\s'"`(\[{<>=,;:|])"""
+_PART = r"""[^\s'",;:<>|/\\](?:[^\n'",;:<>|/\\]*[^\s'",;:<>|/\\])?"""
 _PLACE = re.compile(
-    r"""(?<![\w:/.~])(?:~|[A-Za-z]:)?[/\\](?:[^\s'",;:/\\]+[/\\])+([^\s'",;:/\\]+)"""
+    rf"""{_START}(?:\\\\|(?:file://|~|[A-Za-z]:)?[/\\])(?:{_PART}[/\\])+([^\s'",;:<>|/\\]+)"""
 )
+"""A path from its root on, also with spaces in the names of its folders."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def contents(folder: Path) -> dict[str, Item]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and is_pushed(name) and name not in stale:
-            found[name] = item(_cleaned(path, places))
+            found[name] = item(_cleaned(inside(folder, path), places))
     for needed in ("config.json", FACTS_FILE):
         if needed not in found:
             raise ModelError(
@@ -86,6 +89,21 @@ def contents(folder: Path) -> dict[str, Item]:
                 "folder that finetune or relabel wrote"
             )
     return found
+
+
+def inside(folder: Path, path: Path) -> Path:
+    """The path; ModelError where it is a link that leads out of the folder, as what lies there may be
+    private. The Hub's cache is made of links, and they lead to the files of the same repository."""
+    place, target = folder.resolve(), path.resolve()
+    allowed = [place]
+    if place.parent.name == "snapshots":
+        allowed.append(place.parent.parent / "blobs")
+    if not any(target.is_relative_to(each) for each in allowed):
+        raise ModelError(
+            f"{path} is a link that leads out of the model folder, and what it leads to would be "
+            "published; put the file itself there, or take the link away"
+        )
+    return path
 
 
 def left_at_home(folder: Path) -> list[str]:
@@ -195,13 +213,22 @@ def without_places(value: Any, places: Sequence[Path]) -> Any:
 
 
 def _relative(text: str, places: Sequence[Path]) -> str:
+    home = Path.home()
     for place in places:
-        if text == str(place):
-            return place.name
-        text = text.replace(f"{place}/", f"{place.name}/")
+        text = _replaced(text, str(place), place.name)
+    if len(home.parts) > 1:
+        text = _replaced(text, str(home), "~")
     if _is_absolute(text) and "\n" not in text:
         return PureWindowsPath(text).name
     return _PLACE.sub(r"\1", text)
+
+
+def _replaced(text: str, place: str, name: str) -> str:
+    """The text with the place by its name, wherever it stands as a whole."""
+    if place not in text:
+        return text
+    pattern = rf"""{_START}{re.escape(place)}(?![^\s'"`)\]}}<>,;:|/\\])"""
+    return re.sub(pattern, lambda _: name, text)
 
 
 def _is_absolute(text: str) -> bool:

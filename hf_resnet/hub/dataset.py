@@ -13,11 +13,11 @@ from typing import Any
 from huggingface_hub import HfApi, constants
 
 from hf_resnet.data import Data
-from hf_resnet.errors import DataError, counted
+from hf_resnet.errors import DataError, HubError, counted
 from hf_resnet.hub import contents, repository
 from hf_resnet.hub.contents import CARD_FILE
 from hf_resnet.hub.landing import Target, land
-from hf_resnet.hub.marked import cell, written
+from hf_resnet.hub.marked import cell, is_marked, written
 from hf_resnet.hub.refusals import patiently, translated
 from hf_resnet.hub.shards import Wish, Written, write_shards
 from hf_resnet.writing import on_disk
@@ -35,6 +35,8 @@ class Destination:
     repo: str
     private: bool = False
     license: str | None = None
+    force: bool = False
+    """Whether a data set that push-data did not make is replaced."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,9 @@ def publish_data(data: Data, place: Destination, wish: Wish) -> PublishedData:
     with translated(place.repo, FLAG), tempfile.TemporaryDirectory() as temporary:
         api = HfApi(library_name="hf-resnet")
         repo = repository.full_name(api, place.repo)  # before the work: whoever may not write
+        target = Target(api, repo, "dataset")
+        if not place.force and repository.find(api, repo, "dataset") is not None:
+            _refuse_foreign(target)
         folder = Path(temporary)
         with on_disk(
             f"the files to push, in {folder}", "make room, or set TMPDIR to a larger disk"
@@ -64,7 +69,6 @@ def publish_data(data: Data, place: Destination, wish: Wish) -> PublishedData:
         if not any(split.files for split in splits):
             raise DataError(f"{data.source} has no picture that can be pushed")
         repository.make_repository(api, repo, private=place.private, kind="dataset")
-        target = Target(api, repo, "dataset")
         items = {
             f"{_FOLDER}/{path.name}": contents.item(path)
             for split in splits
@@ -81,6 +85,17 @@ def publish_data(data: Data, place: Destination, wish: Wish) -> PublishedData:
 def _is_ours(name: str) -> bool:
     """Whether an earlier push may have put it there."""
     return name.startswith(f"{_FOLDER}/") and name.endswith(".parquet")
+
+
+def _refuse_foreign(target: Target) -> None:
+    """Stop where the data set there is of other making, since its files would be taken away."""
+    _, there = target.listing()
+    count = sum(name.endswith(".parquet") for name in there)
+    if count and not is_marked(_card_there(target)):
+        raise HubError(
+            f"{target.repo} holds {counted(count, 'parquet file')} that push-data did not put there, "
+            f"and they could be lost; name another {FLAG}, or replace them with --force"
+        )
 
 
 def _card_there(target: Target) -> str:

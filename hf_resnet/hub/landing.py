@@ -5,9 +5,10 @@ was lost, a commit of somebody else's in between and bytes that the Hub kept wro
 same: the next look tells. Knows nothing of what the files are.
 """
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants
@@ -80,15 +81,35 @@ def land(
     raise HubError(f"others keep writing to {target.repo}; try again when they are done")
 
 
+@dataclass
+class _Xet:
+    """Whether the client takes Xet, which is one setting for the whole process."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    commits: int = 0
+    """Those that are being made now, by whatever thread."""
+
+    was_off: bool = False
+
+
+_XET = _Xet()
+
+
 @contextmanager
 def one_commit() -> Iterator[None]:
     """Within it large files go the way that makes one commit of all."""
-    before = constants.HF_HUB_DISABLE_XET
-    constants.HF_HUB_DISABLE_XET = True
+    with _XET.lock:
+        if not _XET.commits:
+            _XET.was_off = constants.HF_HUB_DISABLE_XET
+            constants.HF_HUB_DISABLE_XET = True
+        _XET.commits += 1
     try:
         yield
     finally:
-        constants.HF_HUB_DISABLE_XET = before
+        with _XET.lock:
+            _XET.commits -= 1
+            if not _XET.commits:
+                constants.HF_HUB_DISABLE_XET = _XET.was_off
 
 
 def not_in(there: Mapping[str, Any], items: Mapping[str, Item]) -> list[str]:

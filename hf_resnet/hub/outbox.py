@@ -13,11 +13,11 @@ from pathlib import Path
 
 from huggingface_hub import HfApi
 
-from hf_resnet.errors import HubError, counted
+from hf_resnet.errors import HfResnetError, HubError, counted
 from hf_resnet.hub import contents, repository
 from hf_resnet.hub.contents import Item
 from hf_resnet.hub.landing import Target, land
-from hf_resnet.hub.refusals import translated
+from hf_resnet.hub.refusals import CAUGHT, translated
 
 LOG = logging.getLogger(__name__)
 FLAG = "--wrong_answers"
@@ -58,6 +58,7 @@ class Outbox:
         """Pictures that went since it was opened."""
 
         self._api = HfApi(library_name="hf-resnet")
+        self._unread: set[Path] = set()
         self._closed = threading.Event()
         self._nudged = threading.Event()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
@@ -93,7 +94,7 @@ class Outbox:
                 while not self._closed.is_set() and self.send():
                     pass
                 failures = 0
-            except HubError as exc:
+            except (*CAUGHT, HfResnetError) as exc:  # the disk, the client: it goes on all the same
                 failures += 1
                 left = counted(len(self.waiting()), "picture")
                 LOG.warning("wrong answers could not be sent (%s); %s wait for it", exc, left)
@@ -101,10 +102,15 @@ class Outbox:
     def send(self) -> int:
         """Send some of what waits, as one commit; how many that were."""
         items, paths = {}, []
-        for path in self.waiting()[:AT_ONCE]:
+        for path in self.waiting():
+            if len(paths) == AT_ONCE:
+                break
             try:
                 content = path.read_bytes()
             except FileNotFoundError:  # it was given another class meanwhile
+                continue
+            except OSError as exc:
+                self._tell_unread(path, exc)  # the others need not wait for it
                 continue
             items[f"train/{path.parent.name}/{path.name}"] = contents.item(content)
             paths.append(path)
@@ -116,6 +122,12 @@ class Outbox:
             path.unlink(missing_ok=True)
         self.sent += len(paths)
         return len(paths)
+
+    def _tell_unread(self, path: Path, exc: OSError) -> None:
+        """Once for each picture."""
+        if path not in self._unread:
+            self._unread.add(path)
+            LOG.warning("%s cannot be read (%s), and is not sent", path, exc.strerror)
 
     def _land(self, items: dict[str, Item]) -> None:
         repo = repository.full_name(self._api, self.repo)

@@ -21,7 +21,7 @@ from hf_resnet.errors import ConfigError, HubError, counted, listed
 from hf_resnet.hub import contents, pending, repository
 from hf_resnet.hub.card import card
 from hf_resnet.hub.compare import Comparison, Model, compared
-from hf_resnet.hub.contents import CARD_FILE, FACTS_FILE, SPLITS_FILE, Item
+from hf_resnet.hub.contents import CARD_FILE, FACTS_FILE, SPLITS_FILE, Item, inside
 from hf_resnet.hub.landing import MOST_TRIES, not_in, one_commit
 from hf_resnet.hub.pending import Wanted
 from hf_resnet.hub.refusals import (
@@ -36,6 +36,7 @@ from hf_resnet.hub.refusals import (
 
 Tell = Callable[[str], None]
 REPAIRS = 2
+WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf")
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def publish(folder: Path, wanted: Wanted, tell: Tell, *, token: str | None = Non
     if wanted.create_pr and wanted.tag:
         raise ConfigError("a pull request cannot have a tag; leave out --tag, or --create_pr")
     own_card = folder / CARD_FILE
-    text = own_card.read_text(encoding="utf-8", errors="replace") if own_card.is_file() else ""
+    text = inside(folder, own_card).read_text("utf-8", "replace") if own_card.is_file() else ""
     wanted = _going_on(folder, wanted)
     api = HfApi(token=token, library_name="hf-resnet")
     push = Push(api, wanted, contents.contents(folder), text, tell)
@@ -116,8 +117,9 @@ def publish(folder: Path, wanted: Wanted, tell: Tell, *, token: str | None = Non
     try:
         with translated(wanted.repo), one_commit():
             landed = _pushed(folder, push)
-    except HubError as exc:
-        if exc.__cause__ is None:  # it was we who refused, so there is nothing to finish
+    except (HubError, ConfigError) as exc:
+        # it was we who refused, or a person has to mend something: there is nothing to finish
+        if exc.__cause__ is None or isinstance(exc, ConfigError):
             pending.done(folder)
         raise
     pending.done(folder)
@@ -200,6 +202,7 @@ def _landed(push: Push) -> Landed:
             return Landed(standing.head, wanted.revision, standing.items)
         if request := _request_that_holds(push, standing):
             return request
+        _refuse_foreign(push, standing)
         _refuse_worse(push, standing)
         try:
             return _commit(push, standing)
@@ -246,7 +249,8 @@ def _standing(push: Push, revision: str) -> Standing:
     items = dict(push.items)
     if CARD_FILE not in items:
         theirs = _read(push, head, CARD_FILE) if CARD_FILE in there else ""
-        text = card(push.items, repo, (push.own_card, theirs), license=push.wanted.license)
+        wanted, cards = push.wanted, (push.own_card, theirs)
+        text = card(push.items, repo, cards, license=wanted.license, force=wanted.force)
         items[CARD_FILE] = contents.item(text.encode())
     return Standing(head, items, there)
 
@@ -254,6 +258,22 @@ def _standing(push: Push, revision: str) -> Standing:
 def _read(push: Push, commit: str, name: str) -> str:
     path = patiently(lambda: push.api.hf_hub_download(push.wanted.repo, name, revision=commit))
     return Path(path).read_text(encoding="utf-8", errors="replace")
+
+
+def _refuse_foreign(push: Push, standing: Standing) -> None:
+    """Stop where a model of other making would be replaced; a pull request replaces nothing yet."""
+    theirs = [name for name in standing.there if _is_of_a_model(name)]
+    if theirs and FACTS_FILE not in standing.there and not (wanted := push.wanted).force:
+        if wanted.create_pr:
+            return
+        raise HubError(
+            f"{wanted.repo} holds a model that hf-resnet did not push ({listed(theirs, most=3)}); "
+            "choose another --hub_model_id, or replace it with --force"
+        )
+
+
+def _is_of_a_model(name: str) -> bool:
+    return name == "config.json" or name.endswith(WEIGHTS)
 
 
 def _refuse_worse(push: Push, standing: Standing) -> None:

@@ -14,12 +14,12 @@ from typing import Any
 from huggingface_hub import HfApi, constants
 from huggingface_hub import errors as hub
 
-from hf_resnet.errors import HubError, counted
+from hf_resnet.errors import HubError, counted, listed
 from hf_resnet.hub import repository
 from hf_resnet.hub.contents import item
 from hf_resnet.hub.landing import Target, land
 from hf_resnet.hub.refusals import CAUGHT, patiently, translated
-from hf_resnet.hub.staging import APP_FILE, MARK, README, Space, is_ours, readme, staged
+from hf_resnet.hub.staging import MARK, README, Space, is_ours, readme, staged
 
 Tell = Callable[[str], None]
 LOOK_EVERY = 5.0
@@ -28,6 +28,7 @@ UP = ("RUNNING", "SLEEPING")
 FAILED = ("BUILD_ERROR", "RUNTIME_ERROR", "CONFIG_ERROR", "NO_APP_FILE")
 ASLEEP = ("PAUSED", "STOPPED")
 LOG_LINES = 5
+_OF_A_NEW_SPACE = {".gitattributes", README}
 
 
 @dataclass(frozen=True)
@@ -132,10 +133,11 @@ def _paid(hardware: str) -> Iterator[None]:
 def _before(target: Target) -> str:
     """The README of the Space that is there; an error where the Space is somebody's own work."""
     head, there = target.listing()
-    if APP_FILE in there and MARK not in there:
+    theirs = sorted(set(there) - _OF_A_NEW_SPACE)
+    if theirs and MARK not in there:
         raise HubError(
-            f"{target.repo} is a Space that deploy-space did not write, and its {APP_FILE} would be "
-            "lost; choose another --space_id"
+            f"{target.repo} is a Space that deploy-space did not write, and what it holds "
+            f"({listed(theirs)}) could be lost; choose another --space_id"
         )
     if README not in there:
         return ""

@@ -78,7 +78,9 @@ def staged(space: Space) -> dict[str, Item]:
         items |= {f"model/{name}": each for name, each in contents.contents(space.folder).items()}
         for pattern in _EXAMPLES:
             for path in sorted(space.folder.glob(pattern)):
-                items[f"model/examples/{path.name}"] = contents.item(path)
+                items[f"model/examples/{path.name}"] = contents.item(
+                    contents.inside(space.folder, path)
+                )
     return items
 
 

@@ -64,7 +64,7 @@ class Examples(Dataset[Example]):
         """pixels_HWC of a row as it is learned from in an epoch."""
         return self._changed(self.picture(row), row.key, epoch)
 
-    def _changed(self, picture: Image.Image, key: str, epoch: int) -> Tensor:
+    def _changed(self, picture: Image.Image | np.ndarray, key: str, epoch: int) -> Tensor:
         pixels_HWC = changed(
             picture,
             self.preprocess_E[min(epoch, len(self.preprocess_E) - 1)],
@@ -137,9 +137,12 @@ def in_worker(_: int) -> None:
 
 def as_numbers(pixels_BHWC: Tensor, preprocess: Preprocess) -> Tensor:
     """pixels_BCHW of bytes, with the values of Preprocess.normalised; the channels lie last."""
-    mean_C = torch.tensor(preprocess.mean, device=pixels_BHWC.device)
-    std_C = torch.tensor(preprocess.std, device=pixels_BHWC.device)
-    numbers_BHWC = (pixels_BHWC.float() / 255 - mean_C) / std_C
+    width = pixels_BHWC.shape[2]
+    # repeated along a line of pixels: three at a time would be too few for the processor's wide lanes
+    mean_L = torch.tensor(preprocess.mean, device=pixels_BHWC.device).repeat(width)
+    std_L = torch.tensor(preprocess.std, device=pixels_BHWC.device).repeat(width)
+    numbers_BHL = pixels_BHWC.flatten(2).float().div_(255).sub_(mean_L).div_(std_L)
+    numbers_BHWC = numbers_BHL.view(pixels_BHWC.shape)
     if preprocess.channel_order == "BGR":
         numbers_BHWC = numbers_BHWC.flip(-1)
     return numbers_BHWC.permute(0, 3, 1, 2)
