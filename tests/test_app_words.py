@@ -17,6 +17,7 @@ from hf_resnet.app.words import (
     some_of,
 )
 from hf_resnet.classifier import Prediction
+from hf_resnet.facts import Facts
 
 BURMESE = re.compile("[\u1000-\u109f]")
 
@@ -91,3 +92,45 @@ def test_names_from_outside_are_text_on_the_page_and_nothing_else(language):
     drawn += drawing.note(language, evil) + drawing.api(language, f"http://{evil}", mcp=True)
     assert "<script" not in drawn
     assert '" onload="' not in drawn
+
+
+FIGURE = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 20}
+MISTAKE = {"truth": "cat", "answer": "dog", "count": 2}
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        {"figures": {"accuracy": {"value": 1}}},
+        {"figures": [FIGURE]},
+        {"figures": {"accuracy": [0.5, 0.4, 0.6]}},
+        {"figures": {"accuracy": {**FIGURE, "n": "many"}}},
+        {"figures": {"accuracy": {**FIGURE, "low": None}}},
+        {"figures": 7, "classes": 7, "most_confused": {}},
+    ],
+)
+def test_figures_that_are_not_as_we_write_them_count_as_none(results):
+    facts = Facts("m", results={"classes": [], **results})
+    shown = drawing.about("en", facts, threshold=None, keeps=False)
+    assert say("en", "not_measured") in shown
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"classes": {"cat": 3}},
+        {"classes": ["cat", {"name": "cat"}, {"name": [], "pictures": 3}]},
+        {"most_confused": {"truth": "cat"}},
+        {"most_confused": ["cat", {"truth": []}, {**MISTAKE, "count": "<b>"}]},
+    ],
+)
+def test_mistakes_that_are_not_as_we_write_them_are_left_out(odd):
+    sound = {"classes": [{"name": "cat", "pictures": 9}], "most_confused": [MISTAKE]}
+    figures = {"accuracy": FIGURE, "macro_f1": {"value": True}}
+    told = [
+        drawing.about("en", Facts("m", results=results), threshold=None, keeps=False)
+        for results in ({"figures": figures, **sound}, {"figures": figures, **sound, **odd})
+    ]
+    line = say("en", "confused_line", truth="cat", answer="dog", count=2, of=9)
+    assert [line in shown for shown in told] == [True, False]
+    assert all("50.0 %" in shown for shown in told)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from hf_resnet.bench import SUBJECTS, subject
+from hf_resnet.bench import SUBJECTS, startup, subject
 from hf_resnet.bench.shown import draw, number, table
 from hf_resnet.bench.summary import Found, compared
 from hf_resnet.bench.task import Outcome, Subject, Task, of_program
@@ -31,6 +31,7 @@ def folder(tmp_path_factory):
 def test_every_side_of_a_subject_does_what_the_others_do(
     name, folder, family_folders, monkeypatch, tmp_path
 ):
+    monkeypatch.setattr(startup, "TIMES", 1)
     monkeypatch.setenv("HF_RESNET_HEAP", "0")
     monkeypatch.setenv("HF_RESNET_CACHE", str(tmp_path))
     monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")

@@ -122,8 +122,18 @@ def other_camera(folder):
     return looked(fill(folder, train=15, test=15), shifted)
 
 
+def nameless(folder):
+    lines = [f"{path},{path.parent.name}" for path in sorted(fill(folder).rglob("*.png"))]
+    lines[3] = f"{folder}/train/cat/03.png,"
+    table = folder / "list.csv"
+    table.write_text("\n".join(["image,label", *lines]) + "\n")
+    config = DataConfig(train_file=str(table))
+    return survey(load_data(config, make_validation=False, every_class=False), workers=1)
+
+
 PLANTED = {
     "unreadable": (with_file("cat/cut.png", png(photo(1))[:500]), "cat/cut.png"),
+    "unlabelled": (nameless, "train/cat/03.png"),
     "leaks": (leak, "train/cat/00.png"),
     "contradictions": (with_file("dog/copy.jpg", jpeg(photo(1))), "train/cat/01.png"),
     "duplicates": (
@@ -203,6 +213,24 @@ def test_what_is_wrong_for_sure_is_serious_and_what_is_a_guess_is_not(tmp_path):
         if any(each.serious for each in CHECKS[name].find(plant(tmp_path / name)))
     }
     assert serious == {"unreadable", "leaks", "contradictions"}
+
+
+def test_what_has_no_class_is_not_said_to_be_unreadable(tmp_path):
+    found = nameless(tmp_path)
+    assert not CHECKS["unreadable"].find(found)
+    assert [each.reason for each in CHECKS["unlabelled"].find(found)] == ["it has no label"]
+
+
+def test_how_far_splits_differ_is_computed_once_for_all_that_tell_of_it(tmp_path, monkeypatch):
+    from hf_resnet.checks import shift
+    from hf_resnet.checks.report import as_text, checked, table
+
+    asked, score = [], shift.score
+    monkeypatch.setattr(shift, "score", lambda *given: (asked.append(given), score(*given))[1])
+    report = checked("pets", "m", looked(fill(tmp_path, train=14, test=12)), None)
+    table(report)
+    assert b'"auroc"' in as_text(report)
+    assert len(asked) == 1
 
 
 def test_where_all_pictures_of_a_class_are_near_each_other_none_is_a_look_alike(tmp_path):

@@ -68,6 +68,22 @@ def test_its_own_pictures_are_found_from_any_folder(taught, tmp_path, monkeypatc
     assert before["split"] == "validation" and before["n"] == 12
 
 
+def test_that_the_epoch_was_chosen_on_these_pictures_is_said_again(taught, tmp_path):
+    model = shutil.copytree(taught / "model", tmp_path / "model")
+    note = "the epoch was chosen on these pictures too"
+    for method, said in (("head", False), ("full", True)):
+        facts = json.loads((model / "hf_resnet.json").read_text())
+        facts["training"]["method"] = method
+        (model / "hf_resnet.json").write_text(json.dumps(facts))
+        assert measure(model, "--precision", "fp32") == 0
+        results = json.loads((model / "hf_resnet.json").read_text())["results"]
+        assert any(each.startswith(note) for each in results["notes"]) is said
+        assert results["notes"] == measured(model / "report")["notes"]
+    words = ["--test_dir", taught / "photos", "--output_dir", tmp_path / "report"]
+    assert measure(model, *words) == 0
+    assert note not in " ".join(measured(tmp_path / "report")["notes"])
+
+
 def test_a_limit_alone_is_a_limit_on_its_own_pictures(taught, tmp_path, capsys):
     own = (taught / "model" / "report" / "metrics.json").read_text()
     assert measure(taught / "model", "--max_eval_samples", "3", "--output_dir", tmp_path) == 0

@@ -245,6 +245,31 @@ def test_the_keys_of_metrics_json_are_stable(few):
     assert content["bad_pictures"] == [{"origin": "photos/x.jpg", "reason": "the file is cut off"}]
 
 
+def test_every_class_has_its_intervals_in_the_file_and_on_the_page(tmp_path):
+    from hf_resnet.evaluation.answers import Answers
+    from hf_resnet.evaluation.measure import measured as measured_of
+    from hf_resnet.evaluation.page import About, page
+    from hf_resnet.labels import Labels
+    from hf_resnet.metrics.intervals import wilson
+
+    truth_N = np.array([0, 0, 0, 0, 1, 1])
+    logits_NK = np.eye(3)[[0, 0, 0, 1, 1, 1]]
+    names = tuple(f"k{number}" for number in range(6))
+    found = Answers(names, names, truth_N, logits_NK, (), np.arange(6))
+    measured = measured_of(found, np.arange(3), Labels(("cat", "dog", "emu")), "test")
+    cat, dog, emu = measured.to_json()["classes"]
+    assert (cat["recall_low"], cat["recall_high"]) == pytest.approx(
+        (wilson(3, 4).low, wilson(3, 4).high)
+    )
+    assert (dog["precision_low"], dog["precision_high"]) == pytest.approx(
+        (wilson(2, 3).low, wilson(2, 3).high)
+    )
+    assert emu["precision_low"] is emu["recall_high"] is None, "there is nothing to be sure of"
+    shown = page(measured, About("m"), {}, []).decode()
+    low, high = (f"{100 * each:.0f}" for each in (cat["recall_low"], cat["recall_high"]))
+    assert f"75.0 % <span class=small>{low}–{high}</span>" in shown
+
+
 def test_metrics_json_names_the_files_of_wrong_answers_the_surest_first(few, tmp_path):
     _, measured = few
     surer = Outcome("k", str(tmp_path / "few" / "emu" / "2.png"), "emu", "dog", 0.9)

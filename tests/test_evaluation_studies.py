@@ -155,6 +155,46 @@ def test_named_pictures_fit_it_and_leave_its_own_figures(model, made, tmp_path):
     assert (after["n"], after["split"]) == (before["n"], before["split"])
     assert after["figures"]["accuracy"] == before["figures"]["accuracy"]
     assert "ece" not in after["figures"]  # it was that of the weights before
+    assert before["wrong_answers"]
+    assert [each | {"probability": 0} for each in after["wrong_answers"]] == [
+        each | {"probability": 0} for each in before["wrong_answers"]
+    ]
+    assert not any("probability" in each for each in after["wrong_answers"])
+    sure = {"calibration.png", "metrics.json", "index.html", "contact_sheet.png"}
+    assert not sure & set(names_in(model / "report"))
+    assert "confusion.png" in names_in(model / "report")
+
+
+def test_measuring_again_keeps_the_fits_and_tells_of_them_in_the_report_and_the_facts(model):
+    assert measure(model, "--abstain_precision", "0.85", "--conformal", "0.8") == 0
+    weights = (model / "model.safetensors").read_bytes()
+    fitted = facts_of(model)["results"]
+    edited = facts_of(model)
+    edited["results"] = {**fitted, "n": 1, "figures": {}, "conformal": {"least": []}}
+    (model / "hf_resnet.json").write_text(json.dumps(edited))
+    assert measure(model) == 0
+    results = facts_of(model)["results"]
+    report = json.loads((model / "report" / "metrics.json").read_text())
+    assert {name: report[name] for name in report if name != "conformal"} == {
+        name: results[name] for name in results if name != "conformal"
+    }
+    assert results["abstain"] == fitted["abstain"] and results["figures"] == fitted["figures"]
+    assert "conformal" not in report, "what is not as we write it is not shown"
+    page = (model / "report" / "index.html").read_text()
+    assert "When not to answer" in page and "Sets of classes" not in page
+    assert (model / "model.safetensors").read_bytes() == weights
+    assert not [name for name in names_in(model) if name.endswith(".part")]
+
+
+def test_where_the_report_cannot_be_written_the_facts_stay_as_they_were(model, capsys):
+    changed = facts_of(model)
+    changed["results"]["n"] = 1
+    (model / "hf_resnet.json").write_text(json.dumps(changed))
+    before = {path: path.read_bytes() for path in model.rglob("*") if path.is_file()}
+    with files_of_at_most(20_000):
+        assert measure(model) == 1
+    assert "cannot be written" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in model.rglob("*") if path.is_file()} == before
 
 
 def test_nothing_can_be_kept_in_a_model_that_is_no_folder(capsys, made):
@@ -203,6 +243,26 @@ def test_the_difference_counts_pictures_that_one_alone_has_right():
     assert (found.ours, found.theirs, found.chance) == (0.8, 0.3, mcnemar(2, 7))
     assert found.difference == pytest.approx(0.5)
     assert found.low < found.difference < found.high
+
+
+def test_pictures_that_one_model_alone_could_use_are_left_out_of_the_comparison():
+    from dataclasses import replace
+
+    from hf_resnet.evaluation.comparison import compared
+    from hf_resnet.evaluation.studies import Studies
+    from hf_resnet.evaluation.told import told
+    from tests.test_evaluation_page import measured_of
+
+    ours = measured_of([("a", "a"), ("b", "a"), ("a", "a"), ("b", "b")])
+    theirs = measured_of([("a", "b"), ("b", "b"), ("a", "a"), ("b", "b")])
+    whole = compared(ours, theirs, "other")
+    assert (whole.won, whole.lost, whole.n, whole.left_out) == (1, 1, 4, 0)
+    ours = replace(ours, outcomes=ours.outcomes[1:])
+    theirs = replace(theirs, outcomes=theirs.outcomes[:3])
+    found = compared(ours, theirs, "other")
+    assert (found.won, found.lost, found.n, found.left_out) == (0, 1, 2, 2)
+    ((_, lines),) = told(Studies(comparison=found))
+    assert "on the same 2 pictures (2 others only one of them could use)" in lines[0]
 
 
 def table_of(folder, path, columns):
@@ -291,6 +351,36 @@ def test_robustness_is_measured_on_every_kind_and_strength(made, tmp_path, capsy
     # a later report without it does not keep the old plot beside new figures
     assert measure(made / "model", "--output_dir", tmp_path / "report") == 0
     assert not (tmp_path / "report" / "robustness.png").exists()
+
+
+def test_robustness_reads_no_other_pictures_again(made, tmp_path, monkeypatch):
+    from hf_resnet.corruptions import CORRUPTIONS
+    from hf_resnet.data.place import Place
+
+    reads, read = [], Place.read
+    monkeypatch.setattr(
+        Place, "read", lambda place, cell: (reads.append(cell), read(place, cell))[1]
+    )
+    assert measure(made / "model", "--output_dir", tmp_path / "plain") == 0
+    plain = len(reads)
+    reads.clear()
+    words = ["--robustness", "--robustness_samples", "3", "--output_dir", tmp_path / "report"]
+    assert measure(made / "model", *words) == 0
+    assert len(reads) - plain == 3 * 3 * len(CORRUPTIONS)
+
+
+def test_the_report_of_finetune_tells_its_command_and_the_fingerprints(made):
+    import re
+    from html import unescape
+
+    page = (made / "model" / "report" / "index.html").read_text()
+    told = unescape(re.search("<code>(.*?)</code>", page)[1])
+    assert told.startswith("hf-resnet finetune --model_name_or_path ")
+    assert f"--output_dir {made / 'model'} " in told and f"--train_dir {made / 'photos'}" in told
+    assert "--method head" in told and "--seed" not in told
+    for name in ("fingerprint of the network", "fingerprint of the pictures", "made with"):
+        assert name in page
+    assert "precision fp32" in page
 
 
 def test_the_command_on_the_page_makes_the_same_page_again(made, tmp_path, monkeypatch, capsys):

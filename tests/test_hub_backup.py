@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, constants
 
 from hf_resnet.errors import HubError
 from hf_resnet.hub.backup import BRANCH, Backup
@@ -136,7 +136,8 @@ def backup(hub, tmp_path, said, monkeypatch):
         "hf_resnet.hub.backup.HfApi",
         lambda **how: HfApi(endpoint=hub.endpoint, **{**how, "token": "hf_writer"}),
     )
-    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     return Backup("me/flowers", tmp_path, said.append)
 
 
@@ -170,7 +171,7 @@ def test_the_branch_of_a_run_goes_when_it_is_done(hub, backup, said, tmp_path):
 
 
 def test_a_branch_that_this_run_did_not_use_stays(hub, backup, said, tmp_path):
-    HfApi(endpoint=hub.endpoint, token="hf_writer").create_repo("me/flowers")  # noqa: S106
+    backup._api.create_repo("me/flowers")
     put(hub, "step-00000002/state.json")
     backup.forget()
     assert branches(hub) == {"main", BRANCH} and not said
@@ -197,7 +198,7 @@ def test_a_branch_that_cannot_be_taken_away_is_told_and_no_error(hub, backup, sa
 
 
 def test_only_checkpoints_are_fetched_whatever_else_the_branch_holds(hub, backup, said, tmp_path):
-    HfApi(endpoint=hub.endpoint, token="hf_writer").create_repo("me/flowers")  # noqa: S106
+    backup._api.create_repo("me/flowers")
     put(hub, "step-x", "step-9/state.json", "step-99999999x/a", "step-00000009/deep/er")
     backup.fetch()
     assert not said and not list(tmp_path.glob("step-*"))

@@ -12,6 +12,7 @@ from hf_resnet.errors import ConfigError
 from hf_resnet.hub.card import card
 from hf_resnet.hub.contents import contents
 from hf_resnet.hub.marked import BEGIN, END
+from hf_resnet.hub.studied import studied
 from tests.conftest import photo
 from tests.test_hub_push import changed, error_of, model, push, session, succeeded, taught
 
@@ -62,7 +63,9 @@ def test_figures_stand_with_their_intervals_and_their_number_of_pictures(model):
     text = written(model)
     assert re.search(r"\| Accuracy \| 100\.0 % \| 67\.6 to 100\.0 % \| 8 \|", text)
     assert re.search(r"\| blue \| 2 \| 100\.0 % \| 100\.0 % \| 100\.0 % \|", text)
-    assert "![confusion](report/confusion.png)" in text
+    for name in ("confusion", "calibration"):
+        assert (model / "report" / f"{name}.png").is_file()
+        assert f"![{name}](report/{name}.png)" in text
 
 
 def test_where_each_class_comes_from_is_told_after_surgery(model):
@@ -111,10 +114,92 @@ def test_a_card_without_marks_gets_our_part_at_its_end(model):
 
 
 def test_the_card_in_the_folder_goes_before_that_on_the_hub_where_a_person_wrote_in_it(model):
-    ours, theirs = "Written here\n", "Written there\n"
+    ours, theirs = "Written here\n", written(model, ("", "Written there\n"))
     assert "Written here" in written(model, (ours, theirs))
+    assert "Written here" in written(model, (ours, ours))
     untouched = written(model)
     assert "Written there" in written(model, (untouched, theirs))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: text + "\nThanks to all!\n",
+        lambda text: text.replace("---\n", "---\nlicense: mit\n", 1),
+        lambda text: text.replace("tags:\n", "tags:\n- mine\n", 1),
+        lambda _: "All new\n",
+    ],
+)
+def test_what_was_written_here_and_there_since_the_last_push_is_not_lost_unnoticed(model, edit):
+    pushed = written(model, ("Here\n", ""))
+    there = edit(pushed)
+    assert "Here again" in written(model, ("Here again\n", pushed))
+    with pytest.raises(
+        ConfigError, match=r"edited in the model folder and on the Hub too, .*--force"
+    ):
+        written(model, ("Here again\n", there))
+    assert written(model, ("", there)) == written(model, (there, there))
+    forced = written(model, ("Here again\n", there), force=True)
+    assert "Here again" in forced and "Thanks" not in forced
+
+
+STUDIES = {
+    "calibration": {
+        "temperature": 1.2345,
+        "n": 1200,
+        "split": "validation",
+        "ece_before": 0.081,
+        "ece_after": 0.023,
+    },
+    "abstain": {
+        "precision": 0.99,
+        "below": 0.631,
+        "n": 1200,
+        "split": "validation",
+        "coverage": 0.87,
+        "measured_precision": {"value": 0.985, "low": 0.97, "high": 0.99, "n": 800},
+        "measured_coverage": {"value": 0.86, "low": 0.84, "high": 0.88, "n": 930},
+    },
+    "robustness": {
+        "clean": {"value": 0.95, "low": 0.93, "high": 0.97, "n": 930},
+        "changed": [
+            {"kind": "noise", "strength": 3, "accuracy": {"value": 0.7}},
+            {"kind": "blur", "strength": 5, "accuracy": {"value": 0.5}},
+        ],
+    },
+}
+
+
+def test_what_was_studied_is_told_in_a_line_each(model):
+    results = json.loads((model / "hf_resnet.json").read_text())["results"]
+    text = written(with_facts(model, results={**results, **STUDIES}))
+    limits = text.partition("## Limits")[2]
+    assert "a temperature of 1.234, fitted on 1,200 validation pictures" in limits
+    assert "calibration error there is 2.3 %, and was 8.1 %" in limits
+    assert "Below 63.1 % its answers had better not be used, so that 99.0 % of the others" in limits
+    assert "86.0 % were answered, and of these 98.5 % (97.0 to 99.0) right" in limits
+    assert "(2 kinds of change) 60.0 % are right on average, where 95.0 % (93.0 to 97.0)" in limits
+    assert "worst is blur at strength 5, with 50.0 %" in limits
+
+
+def test_the_studies_are_told_as_measure_writes_them(model):
+    from hf_resnet.evaluation.figure import Figure
+    from hf_resnet.evaluation.studies import Abstain, Calibration, Changed, Robustness, Studies
+
+    figure = Figure("Accuracy", 0.5, 0.4, 0.6, 9)
+    studies = Studies(
+        calibration=Calibration(1.5, 9, "validation", 0.1, 0.05, 1.0, 0.9),
+        abstain=Abstain(0.9, None, 9, "validation", 1.0),
+        robustness=Robustness(figure, (Changed("jpeg", 1, figure),)),
+    )
+    lines = list(studied(studies.to_json()))
+    assert len(lines) == 3
+    assert "Every answer may stand: 90.0 % were right" in lines[1]
+
+
+@pytest.mark.parametrize("odd", [None, [], 3, {}, {"changed": []}, {"below": "x"}, {"below": None}])
+def test_studies_of_another_shape_are_not_told(odd):
+    assert not list(studied(dict.fromkeys(STUDIES, odd)))
 
 
 def test_the_licence_asked_for_is_named(model):
@@ -151,7 +236,9 @@ def test_hand_edits_on_the_hub_outlive_the_next_push(hub, push, session, model):
     succeeded(session(code, there + "\nThanks to all!\n"))
     changed(model)
     succeeded(push(model))
-    assert hub.files("me/flowers")["README.md"].decode() == there + "\nThanks to all!\n"
+    again = hub.files("me/flowers")["README.md"].decode()
+    around = "around [0-9a-f]{16} "  # a hash of what a person wrote
+    assert re.sub(around, "", again) == re.sub(around, "", there) + "\nThanks to all!\n"
 
 
 def test_the_hub_does_not_take_a_head_that_is_wrong(hub, push, model):

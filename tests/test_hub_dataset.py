@@ -14,6 +14,7 @@ from pyarrow import parquet
 from hf_resnet.hub import shards
 from hf_resnet.images import decode
 from tests.hub_server import environment
+from tests.test_hub_push import assert_nowhere
 from tests.test_training_head import colourful
 
 ROOT = Path(__file__).parent.parent
@@ -213,3 +214,31 @@ def test_a_picture_read_back_has_the_same_pixels(photos, tmp_path):
     there = sorted(decode(row["image"]["bytes"]).tobytes() for row in rows)
     here = [path.read_bytes() for path in photos.rglob("*.png")]
     assert there == sorted(Image.open(io.BytesIO(each)).convert("RGB").tobytes() for each in here)
+
+
+def test_a_data_set_of_other_making_is_replaced_only_where_that_is_asked_for(hub, command, photos):
+    code = "from huggingface_hub import HfApi; api = HfApi(); api.create_repo('me/flowers', "
+    code += "repo_type='dataset'); [api.upload_file(path_or_fileobj=b'mine', path_in_repo=name, "
+    code += (
+        "repo_id='me/flowers', repo_type='dataset') for name in ('data/a.parquet', 'README.md')]; "
+    )
+    command(code=f"import sys; {code}main = len;")
+    where = ["push-data", str(photos), "--hub_dataset_id", "me/flowers"]
+    line = error_of(command(*where))
+    assert "holds 1 parquet file that push-data did not put there" in line and "--force" in line
+    assert files(hub)["data/a.parquet"] == b"mine"
+    said(command(*where, "--force"))
+    assert "data/a.parquet" not in files(hub)
+    said(command(*where))
+
+
+def test_the_token_is_in_no_file_log_or_commit(hub, command, photos, tmp_path):
+    where = ["push-data", str(photos), "--hub_dataset_id", "me/flowers"]
+    done = command(*where)
+    said(done)
+    hub.fail(COMMIT, "status", 403, times=99)
+    (photos / "train" / "blue").rename(photos / "train" / "yellow")
+    (photos / "test" / "blue").rename(photos / "test" / "yellow")
+    failed = command(*where)
+    assert "does not let you write" in error_of(failed)
+    assert_nowhere(WRITER, hub, tmp_path, done, failed)

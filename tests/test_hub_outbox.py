@@ -90,6 +90,34 @@ def test_what_fails_for_a_while_is_tried_again(hub, keep, tmp_path):
     assert len(hub.commits("me/wrong", kind="datasets")) - 1 == 1
 
 
+def test_what_cannot_be_read_is_told_and_keeps_no_other_back(hub, keep, tmp_path):
+    (tmp_path / "box" / "a zebra" / "folder.png").mkdir(parents=True)
+    done = keep("0:zebra", "1:tiger cat", patience=3)
+    succeeded(done)
+    assert len(sent(hub)) == 2
+    assert done.stderr.count("folder.png cannot be read (Is a directory)") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_what_the_disk_refuses_is_tried_again(hub, keep, tmp_path, session):  # noqa: F811
+    (tmp_path / "box").mkdir()
+    stubborn = KEEP.replace("{patience}", "30").replace(
+        "box = outbox.Outbox",
+        """unlink, refused = Path.unlink, iter((True, True))
+def stubborn(path, missing_ok=False):
+    if path.suffix == ".png" and next(refused, False):
+        raise PermissionError(13, "Permission denied", str(path))
+    unlink(path, missing_ok=missing_ok)
+Path.unlink = stubborn
+box = outbox.Outbox""",
+    )
+    done = session(stubborn, str(tmp_path / "box"), "0:zebra")
+    succeeded(done)
+    assert done.stderr.count("could not be sent") == 2 and "Permission denied" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (len(waiting(tmp_path)), len(sent(hub))) == (0, 1)
+
+
 def test_a_picture_that_is_named_otherwise_later_leaves_its_first_class(hub, keep):
     succeeded(keep("0:zebra"))
     succeeded(keep("0:tiger cat"))

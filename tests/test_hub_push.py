@@ -104,9 +104,13 @@ def succeeded(done):
 def with_results(folder, wrong, n=200):
     """The model folder as if it had been measured on n pictures, and wrong on these."""
     facts = json.loads((folder / "hf_resnet.json").read_text())
-    facts["results"]["wrong_answers"] = [{"file": f"{number}.png"} for number in wrong]
+    facts["results"]["wrong_answers"] = [{"key": str(each), "file": "1.png"} for each in wrong]
     facts["results"]["figures"]["accuracy"] |= {"value": 1 - len(wrong) / n, "n": n}
     (folder / "hf_resnet.json").write_text(json.dumps(facts))
+    splits = json.loads((folder / "splits.json").read_text())
+    there = splits[facts["results"]["split"]]
+    there += [str(each) for each in range(n) if str(each) not in there]
+    (folder / "splits.json").write_text(json.dumps(splits))
     return folder
 
 
@@ -202,7 +206,7 @@ def test_files_of_an_earlier_model_go_and_those_of_a_person_stay(hub, push, sess
 def test_what_is_no_part_of_a_model_stays_at_home_and_is_named(hub, push, model):
     (model / "patients.csv").write_text("name,diagnosis\n")
     said = succeeded(push(model))
-    assert "not pushed: patients.csv and report/contact_sheet.png" in said
+    assert "not pushed: patients.csv, report/contact_sheet.png and report/index.html" in said
     assert not {"patients.csv", "report/contact_sheet.png"} & set(hub.files("me/flowers"))
 
 
@@ -222,12 +226,21 @@ def test_the_token_is_written_nowhere(hub, push, model, tmp_path):
     changed(model)
     failed = push(model)
     assert failed.returncode == 1
-    said = (done.stdout + done.stderr + failed.stdout + failed.stderr).encode()
-    commits = "".join(f"{each.title} {each.message}" for each in hub.commits("me/flowers")).encode()
-    on_disk = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(on_disk) > 10
-    for content in (said, commits, *on_disk, *hub.files("me/flowers").values()):
-        assert WRITER.encode() not in content
+    assert_nowhere(WRITER, hub, tmp_path, done, failed)
+
+
+def assert_nowhere(token, hub, place, *done):
+    """The token is in nothing that was said, no file, and nothing of the Hub."""
+    said = [each for one in done for each in (one.stdout, one.stderr)]
+    commits = [
+        commit for repo in hub.repos.values() for tip in repo.refs.values() for commit in tip.line()
+    ]
+    titles = [f"{each.title} {each.message}" for each in commits]
+    there = [file.content for each in commits for file in each.files.values()]
+    on_disk = [path.read_bytes() for path in place.rglob("*") if path.is_file()]
+    assert len(on_disk) > 10 and len(there) > 2
+    for content in (*map(str.encode, [*said, *titles, *hub.asked]), *on_disk, *there):
+        assert token.encode() not in content
 
 
 # --- opened again
@@ -300,6 +313,35 @@ def test_what_is_on_the_hub_is_learned_from_changed_measured_and_pushed_again(
     there = json.loads(hub.files("me/fewer")["config.json"])
     assert sorted(there["label2id"]) == ["blue", "green"]
     assert "blue" in run("predict", "me/fewer", str(next(Path(pictures).glob("blue/*"))))
+
+
+@pytest.mark.slow
+def test_what_was_opened_by_its_id_once_is_worked_with_offline(
+    push, session, model, taught, tmp_path
+):
+    succeeded(push(model))
+    photo().save(tmp_path / "a.jpg")
+    code = "import sys; from hf_resnet.cli import main\nfor words in sys.argv[1:]:\n"
+    code += "    assert main(words.split('|')) == 0"
+    pictures = str(taught / "private" / "pets")
+    by_id = ["--model_name_or_path", "me/flowers"]
+    again = ["--train_dir", pictures, "--method", "head", "--dataloader_num_workers", "0"]
+    words = [
+        ["relabel", *by_id, "--drop", "red", "--output_dir", str(tmp_path / "fewer")],
+        ["measure", *by_id, "--test_dir", pictures],
+        ["finetune", *by_id, *again, "--output_dir", str(tmp_path / "again")],
+    ]
+    settings = {"HF_RESNET_CACHE": str(tmp_path / "cache")}
+    succeeded(
+        session(code, "|".join(["predict", "me/flowers", str(tmp_path / "a.jpg")]), **settings)
+    )
+    said = session(code, *map("|".join, words), HF_HUB_OFFLINE="1", **settings)
+    assert "Measured on" in succeeded(said)
+    labels = [
+        sorted(json.loads((tmp_path / name / "config.json").read_text())["label2id"])
+        for name in ("fewer", "again")
+    ]
+    assert labels == [["blue", "green"], ["blue", "green", "red"]]
 
 
 # --- what goes wrong on the way
@@ -414,6 +456,36 @@ def test_a_pull_request_whose_push_could_not_finish_is_not_made_again(hub, push,
     assert [ref for ref in hub.repo("me/flowers").refs if "/pr/" in ref] == ["refs/pr/1"]
 
 
+@pytest.mark.parametrize("why", ["full", "taken"])
+def test_a_marker_that_cannot_be_written_is_told_and_the_push_goes_on(hub, session, model, why):
+    marker = model.with_name("flowers.push.json")
+    full = "from pathlib import Path; import os, errno; write = Path.open\n"
+    full += "def refuse(path, *how):\n    if 'push.json' in path.name:\n"
+    full += "        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n"
+    full += "    return write(path, *how)\nPath.open = refuse\n"
+    if why == "taken":
+        marker.mkdir()
+    code = f"{full if why == 'full' else ''}{QUICKLY}raise SystemExit(main(sys.argv[1:]))"
+    said = succeeded(session(code, "push", str(model), "--hub_model_id", "me/flowers"))
+    reason = {"full": "No space left on device", "taken": "Is a directory"}[why]
+    assert f"{marker} cannot be written ({reason}), so --pending will not know" in said
+    assert pushes(hub) == 1
+
+
+def test_a_card_that_has_to_be_mended_leaves_nothing_pending(hub, push, model):
+    (model / "README.md").write_text("---\na: [\n---\n")
+    assert "is not YAML" in error_of(push(model))
+    assert not model.with_name("flowers.push.json").exists()
+    assert pushes(hub) == 0
+
+
+def test_a_link_out_of_the_folder_is_no_card(hub, push, model, tmp_path):
+    (tmp_path / "token").write_text("secret")
+    (model / "README.md").symlink_to(tmp_path / "token")
+    assert "README.md is a link that leads out" in error_of(push(model))
+    assert not hub.repos
+
+
 def test_somebody_elses_push_in_between_is_built_upon(hub, push, model):
     succeeded(push(model))
     changed(model)
@@ -468,6 +540,29 @@ def test_models_measured_on_other_pictures_are_not_compared(hub, push, model):
     split = json.loads((model / "hf_resnet.json").read_text())["results"]["split"]
     (model / "splits.json").write_text(json.dumps({**splits, split: splits[split][1:]}))
     assert "compared" not in succeeded(push(with_results(model, range(90))))
+
+
+@pytest.mark.parametrize("name", ["config.json", "pytorch_model.bin"])
+def test_a_model_of_other_making_is_replaced_only_where_that_is_asked_for(
+    hub, push, session, model, name
+):
+    code = "import sys; from huggingface_hub import HfApi; api = HfApi(); "
+    code += "api.create_repo('me/flowers'); api.upload_file(path_or_fileobj=b'{}', "
+    code += "path_in_repo=sys.argv[1], repo_id='me/flowers')"
+    succeeded(session(code, name))
+    said = error_of(push(model))
+    assert f"holds a model that hf-resnet did not push ({name})" in said and "--force" in said
+    assert hub.files("me/flowers")[name] == b"{}"
+    assert not model.with_name("flowers.push.json").exists()
+    succeeded(push(model, "--create_pr"))
+    succeeded(push(model, "--force"))
+    assert same_files(hub, model)
+
+
+def test_a_change_of_what_is_not_there_cannot_be_asked_for(hub, push, model):
+    said = error_of(push(model, "--create_pr"))
+    assert said == "error: there is no me/flowers to ask for a change of; leave out --create_pr"
+    assert not hub.repos and not model.with_name("flowers.push.json").exists()
 
 
 # --- what the Hub refuses
@@ -542,17 +637,25 @@ def test_a_folder_that_is_no_model_is_told(push, tmp_path):
 
 
 @pytest.mark.slow
-def test_finetune_pushes_what_it_saved_and_the_token_is_in_no_file(session, hub, tmp_path):
+def test_finetune_pushes_what_it_saved_and_its_own_token_is_in_no_file_log_or_commit(
+    session, hub, tmp_path
+):
+    """Also while its checkpoints go to the branch, and where something fails on the way."""
     pictures = colourful(tmp_path / "pictures", {"blue": 8, "green": 10, "red": 9})
-    code = f"{QUICKLY}raise SystemExit(main(sys.argv[1:]))"
+    hub.fail("POST /api/models/.*/commit/hf-resnet-training", "status", 403)
+    hub.fail("DELETE /api/models/.*/branch/hf-resnet-training", "status", 403)
     done = session(
-        code,
-        *("finetune", "--model_name_or_path", "scratch:resnet20-cifar", "--method", "head"),
+        f"{QUICKLY}raise SystemExit(main(sys.argv[1:]))",
+        *("finetune", "--model_name_or_path", "scratch:resnet20-cifar", "--method", "full"),
+        *("--image_size", "32", "--per_device_train_batch_size", "8", "--num_train_epochs", "2"),
         *("--train_dir", str(pictures), "--output_dir", str(tmp_path / "taught")),
-        *("--push_to_hub", "--hub_model_id", "me/colours"),
+        *("--push_to_hub", "--hub_model_id", "me/colours", "--push_every", "2"),
+        *("--hub_token", WRITER, "--dataloader_num_workers", "0"),
+        token=None,
         HF_RESNET_CACHE=str(tmp_path / "cache"),
     )
-    assert "me/colours" in succeeded(done)
+    said = succeeded(done)
+    assert "not pushed: step-" in said and "is left as it is" in said
     assert pushes(hub, "me/colours") == 1
-    for path in (tmp_path / "taught").rglob("*"):
-        assert not path.is_file() or WRITER.encode() not in path.read_bytes()
+    assert pushes(hub, "me/colours", "hf-resnet-training") >= 1
+    assert_nowhere(WRITER, hub, tmp_path, done)

@@ -343,10 +343,22 @@ def test_each_refusal_is_one_line_that_says_what_to_do(hub, deploy, session, mod
     assert "the name you/demo is taken" in said and "--space_id" in said
 
 
-def test_a_space_that_is_somebodys_own_work_is_left_alone(hub, deploy, session, model):  # noqa: F811
-    code = "from huggingface_hub import HfApi; api = HfApi(); api.create_repo('me/demo', "
-    code += "repo_type='space', space_sdk='gradio'); api.upload_file(path_or_fileobj=b'mine', "
-    code += "path_in_repo='app.py', repo_id='me/demo', repo_type='space')"
-    succeeded(session(code))
-    assert "did not write" in error_of(deploy(model))
-    assert files(hub)["app.py"] == b"mine"
+@pytest.mark.parametrize("name", ["app.py", "streamlit_app.py", "index.html", "model/weights.bin"])
+def test_a_space_that_is_somebodys_own_work_is_left_alone(hub, deploy, session, model, name):  # noqa: F811
+    code = "import sys; from huggingface_hub import HfApi; api = HfApi(); "
+    code += "api.create_repo('me/demo', repo_type='space', space_sdk='gradio'); "
+    code += "[api.upload_file(path_or_fileobj=b'mine', path_in_repo=each, repo_id='me/demo', "
+    code += "repo_type='space') for each in sys.argv[1:]]"
+    succeeded(session(code, "README.md"))
+    if name == "app.py":  # a Space that is made on the Hub's page has a README.md and no more
+        succeeded(session(code.replace("me/demo", "me/new"), "README.md"))
+        succeeded(deploy(model, to="me/new"))
+    succeeded(
+        session(
+            code.replace("create_repo('me/demo', repo_type='space', space_sdk='gradio'); ", ""),
+            name,
+        )
+    )
+    said = error_of(deploy(model))
+    assert "did not write" in said and f"({name})" in said
+    assert files(hub)[name] == b"mine"

@@ -89,9 +89,13 @@ def _up(config: ServeConfig, desk: Desk, uploads: Path, offer: "Offer") -> Itera
 
 def launched(blocks: "Blocks", host: str, port: int, *, css: str, mcp: bool) -> Iterator[str]:
     """The blocks on the network, as every page of ours is brought up; gives their address."""
+    from starlette.middleware import Middleware
+
     from hf_resnet.app.page import max_file_size
+    from hf_resnet.app.room import Bounded
     from hf_resnet.app.style import theme
 
+    bounded = Middleware(Bounded, uploads=Path(blocks.GRADIO_CACHE))
     # it writes a line for every address that a client may not read
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
@@ -109,6 +113,7 @@ def launched(blocks: "Blocks", host: str, port: int, *, css: str, mcp: bool) -> 
                 enable_monitoring=False,
                 allowed_paths=[],
                 max_file_size=max_file_size(),
+                app_kwargs={"middleware": [bounded]},
                 mcp_server=mcp,
                 footer_links=[],
                 theme=theme(),

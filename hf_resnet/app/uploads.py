@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from hf_resnet.app.words import LANGUAGES, reason, say
+from hf_resnet.app.words import LANGUAGES, reason, say, trouble
 from hf_resnet.errors import HfResnetError, PictureError
 
 
@@ -50,8 +50,7 @@ def told(language: str, function: Callable[..., Any], *given: Any, **named: Any)
         text = say(language, "bad_picture", reason=reason(language, str(exc)))
         raise refusal(language, text) from exc
     except HfResnetError as exc:
-        text = say(language, "cannot", reason=str(exc))
-        raise refusal(language, text) from exc
+        raise refusal(language, trouble(language, exc)) from exc
 
 
 def need(given: Any, language: str) -> None:

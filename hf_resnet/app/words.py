@@ -4,6 +4,8 @@ WORDS[language][key]; both languages have the same keys, and the same {places} t
 language, add a column here and its name to LANGUAGES.
 """
 
+import errno
+
 from hf_resnet.labels import natural_order
 
 LANGUAGES = {"en": "English", "my": "မြန်မာ"}
@@ -58,6 +60,9 @@ WORDS: dict[str, dict[str, str]] = {
         "bad_picture": "This file cannot be used: {reason}",
         "no_links": "Pictures are uploaded; addresses of the web are not opened.",
         "cannot": "This cannot be done: {reason}",
+        "no_room": "There is no room for more pictures right now. Please try again in an hour.",
+        "kept_full": "Very many pictures have been kept already, so this one is not. The model has to "
+        "learn from those first.",
         "measured": "How good is it?",
         "measured_text": "Measured on {n} pictures ({split}) that tell how it does on pictures like "
         "them. In brackets: where the true figure lies with 95 % confidence.",
@@ -141,6 +146,8 @@ WORDS: dict[str, dict[str, str]] = {
         "bad_picture": "ဤဖိုင်ကို မသုံးနိုင်ပါ — {reason}",
         "no_links": "ပုံဖိုင်ကို တင်ပေးပါ။ ဝဘ်လိပ်စာများကို မဖွင့်ပါ။",
         "cannot": "မလုပ်ဆောင်နိုင်ပါ — {reason}",
+        "no_room": "ယခု ပုံများ ထပ်ထားရန် နေရာ မရှိပါ။ တစ်နာရီခန့်ကြာမှ ထပ်ကြိုးစားပါ။",
+        "kept_full": "သိမ်းထားသော ပုံများ ပြည့်နေသဖြင့် ဤပုံကို မသိမ်းနိုင်ပါ။ မော်ဒယ်က ၎င်းတို့ကို အရင်လေ့လာရပါမည်။",
         "measured": "ဘယ်လောက် မှန်သလဲ။",
         "measured_text": "ပုံ {n} ပုံ ({split}) ဖြင့် တိုင်းတာထားသည်။ ၎င်းတို့နှင့် ဆင်တူသည့် ပုံများတွင် "
         "မည်မျှမှန်သည်ကို ပြသည်။ ကွင်းအတွင်းရှိ ကိန်းများမှာ 95 % ယုံကြည်မှုဖြင့် တန်ဖိုးမှန် ရှိမည့် အပိုင်းအခြား ဖြစ်သည်။",
@@ -188,6 +195,11 @@ _KINDS = {
 }
 """How the reasons of `images` begin, and what is said of them in short."""
 
+_IS_FULL = "pictures already; learn from them first"
+"""How `keeping` ends where it keeps no more."""
+
+_OF_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
 
 def say(language: str, key: str, **values: object) -> str:
     """The text of a key in a language, with its places filled."""
@@ -200,6 +212,15 @@ def reason(language: str, text: str) -> str:
         return text
     kind = next((key for start, key in _KINDS.items() if text.startswith(start)), "reason_kind")
     return say(language, kind)
+
+
+def trouble(language: str, exc: BaseException) -> str:
+    """Why something cannot be done: of the known kinds in plain words, of others the error's own."""
+    if isinstance(exc.__cause__, OSError) and exc.__cause__.errno in _OF_ROOM:
+        return say(language, "no_room")
+    if str(exc).endswith(_IS_FULL):
+        return say(language, "kept_full")
+    return say(language, "cannot", reason=str(exc))
 
 
 def best_language(accepted: str) -> str:

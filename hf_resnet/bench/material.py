@@ -28,6 +28,7 @@ EXPORTS: tuple[Backend, ...] = ("onnx", "openvino", "onnx-int8", "openvino-int8"
 KINDS = 8
 """Parts of the photos that are told apart."""
 
+SMALL = (500, 375)
 _CALIBRATION = 32
 
 
@@ -56,9 +57,17 @@ def photo(number: int, size: tuple[int, int]) -> "Image.Image":
     left, top = kind % 2 * source.width / 2, kind // 2 * source.height / 2
     moved = chance.uniform(0, 12)
     box = (left + moved, top + moved, left + source.width / 2, top + source.height / 2)
-    scaled = np.asarray(source.resize(size, Image.Resampling.BICUBIC, box=box), np.float32)
-    grain = chance.standard_normal((size[1], size[0], 1), np.float32) * 4
-    return Image.fromarray((scaled + grain).clip(0, 255).astype(np.uint8))
+    found = _grained(source.resize(SMALL, Image.Resampling.BICUBIC, box=box), chance)
+    if size == SMALL:
+        return found
+    return _grained(found.resize(size, Image.Resampling.BICUBIC), chance)
+
+
+def _grained(picture: "Image.Image", chance: np.random.Generator) -> "Image.Image":
+    from PIL import Image
+
+    grain = chance.standard_normal((picture.height, picture.width, 1), np.float32) * 4
+    return Image.fromarray((np.asarray(picture) + grain).clip(0, 255).astype(np.uint8))
 
 
 def model(task: Task) -> dict[str, str]:
@@ -80,7 +89,7 @@ def model_and_exports(task: Task) -> dict[str, str]:
 
     def calibration() -> Iterator[np.ndarray]:
         for number in range(_CALIBRATION):
-            yield classifier.preprocess(photo(1_000_000 + number, (500, 375)))[None]
+            yield classifier.preprocess(photo(1_000_000 + number, SMALL))[None]
 
     problems: dict[str, str] = {}
     for name in EXPORTS:
@@ -138,10 +147,7 @@ def _taught(classifier: "Classifier") -> "Classifier":
     from hf_resnet.labels import Labels
 
     pixels_BCHW = np.stack(
-        [
-            classifier.preprocess(photo(2_000_000 + number, (500, 375)))
-            for number in range(4 * KINDS)
-        ]
+        [classifier.preprocess(photo(2_000_000 + number, SMALL)) for number in range(4 * KINDS)]
     )
     features_BD = Engine(classifier.network, ComputeConfig(precision="fp32")).features(pixels_BCHW)
     mean_KD = features_BD.reshape(-1, KINDS, features_BD.shape[1]).mean(0)

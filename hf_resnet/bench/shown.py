@@ -112,7 +112,7 @@ def _bars(axes: "Axes", title: str, rows: list[Compared]) -> None:
     axes.set_xlim(min(0.8, *times) * 0.9, max(2.0, *times) * 1.5)
     axes.set_yticks(range(len(rows)), names, fontsize=8)
     axes.invert_yaxis()
-    axes.xaxis.set_major_formatter(lambda value, _: number(value).removesuffix(".00"))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter(lambda value, _: "")
     axes.tick_params(axis="x", labelsize=7)
     axes.set_title(f"{title}: times faster than {rows[0].against}", fontsize=9, loc="left")

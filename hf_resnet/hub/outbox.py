@@ -101,7 +101,8 @@ class Outbox:
 
     def send(self) -> int:
         """Send some of what waits, as one commit; how many that were."""
-        items, paths = {}, []
+        items: dict[str, Item] = {}
+        paths: list[Path] = []
         for path in self.waiting():
             if len(paths) == AT_ONCE:
                 break

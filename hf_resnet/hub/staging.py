@@ -7,6 +7,7 @@ a machine without a graphics card needs none of CUDA.
 """
 
 import importlib.util
+import itertools
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,10 @@ from typing import Any
 import yaml
 
 import hf_resnet
-from hf_resnet.errors import ConfigError
+from hf_resnet.config import ComputeConfig
+from hf_resnet.engine.choice import order
+from hf_resnet.engine.exported import FORMATS, has_export, sound_record
+from hf_resnet.errors import ConfigError, ModelError
 from hf_resnet.hub import contents
 from hf_resnet.hub.contents import Item
 
@@ -65,9 +69,10 @@ class Space:
 
 def staged(space: Space) -> dict[str, Item]:
     """The files of the Space by their path."""
+    export = _export_for(space)
     texts = {
         APP_FILE: _APP,
-        REQUIREMENTS: requirements(space.hardware),
+        REQUIREMENTS: requirements(space.hardware, export and FORMATS[export].runtime),
         README: readme(space),
     }
     items = {name: contents.item(text.encode()) for name, text in texts.items()}
@@ -75,7 +80,17 @@ def staged(space: Space) -> dict[str, Item]:
         if path.suffix == ".py" or path.name == "py.typed":
             items[f"hf_resnet/{path.relative_to(_PACKAGE).as_posix()}"] = contents.item(path)
     if space.folder is not None:
-        items |= {f"model/{name}": each for name, each in contents.contents(space.folder).items()}
+        idle = {
+            file
+            for name, kind in FORMATS.items()
+            if name != export
+            for file in (kind.record, *kind.files)
+        }
+        items |= {
+            f"model/{name}": each
+            for name, each in contents.contents(space.folder).items()
+            if name not in idle
+        }
         for pattern in _EXAMPLES:
             for path in sorted(space.folder.glob(pattern)):
                 items[f"model/examples/{path.name}"] = contents.item(
@@ -84,19 +99,37 @@ def staged(space: Space) -> dict[str, Item]:
     return items
 
 
+def _export_for(space: Space) -> str | None:
+    """The export that answers in the Space: the quickest that is sound and whose library is here, so
+    that its version is known; None where torch does, as wherever there is a graphics card."""
+    if space.folder is None or _has_card(space.hardware):
+        return None
+    for name in itertools.takewhile(lambda name: name != "torch", order(None, ComputeConfig())):
+        if has_export(space.folder, name) and importlib.util.find_spec(FORMATS[name].runtime):
+            try:
+                sound_record(space.folder, name)
+            except ModelError:
+                continue  # the page would pass over it, and says why
+            return name
+    return None
+
+
 def is_ours(name: str) -> bool:
     """Whether a file in a Space is one that we put there, now or before."""
     return name in (APP_FILE, REQUIREMENTS, README) or name.startswith(("hf_resnet/", "model/"))
 
 
-def requirements(hardware: str) -> str:
-    """What the page needs, in the versions that are installed here."""
+def requirements(hardware: str, runtime: str | None = None) -> str:
+    """What the page needs, in the versions that are installed here; runtime is the library of an
+    export, where one answers."""
     lines = ["# hf_resnet itself is the folder beside app.py; this is what its page imports"]
     if not _has_card(hardware):
         lines.append(_FREE_OF_CUDA)
     for name in _needed():
         is_torch = name in ("torch", "torchvision")
         lines.append(name if is_torch and hardware == ZERO else f"{name}=={_plain(version(name))}")
+    if runtime:
+        lines.append(f"{runtime}=={_plain(version(runtime))}")
     return "\n".join(lines) + "\n"
 
 
