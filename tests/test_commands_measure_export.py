@@ -25,8 +25,9 @@ def made(family_folders, tmp_path_factory):
         (place / f"{number}.png").write_bytes(png(picture))
         name = classifier(picture, top_k=2)[number % 2].label  # half of the answers are right
         lines.append(f'{place}/{number}.png,"{name}",{("north", "south")[number % 2]}')
-    for name in NAMES:  # every class has a picture
-        lines.append(f'{place}/0.png,"{name}",north')
+    for number, name in enumerate(NAMES):  # every class has a picture
+        (place / f"more{number}.png").write_bytes(png(photo(100 + number, size=(48, 40))))
+        lines.append(f'{place}/more{number}.png,"{name}",north')
     (place / "test.csv").write_text("\n".join(lines) + "\n")
     assert main(["export", str(place / "model"), "--format", "onnx"]) == 0
     return place

@@ -460,9 +460,9 @@ def test_a_pull_request_whose_push_could_not_finish_is_not_made_again(hub, push,
 def test_a_marker_that_cannot_be_written_is_told_and_the_push_goes_on(hub, session, model, why):
     marker = model.with_name("flowers.push.json")
     full = "from pathlib import Path; import os, errno; write = Path.open\n"
-    full += "def refuse(path, *how):\n    if 'push.json' in path.name:\n"
+    full += "def refuse(path, *how, **more):\n    if 'push.json' in path.name:\n"
     full += "        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n"
-    full += "    return write(path, *how)\nPath.open = refuse\n"
+    full += "    return write(path, *how, **more)\nPath.open = refuse\n"
     if why == "taken":
         marker.mkdir()
     code = f"{full if why == 'full' else ''}{QUICKLY}raise SystemExit(main(sys.argv[1:]))"

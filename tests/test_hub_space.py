@@ -94,6 +94,38 @@ def test_the_needs_are_the_installed_versions_of_all_that_the_package_and_the_pa
     assert any("whl/cpu" in line for line in lines), "no CUDA where there is no graphics card"
 
 
+def exported(model, *formats):
+    from hf_resnet.export import make, publish
+
+    classifier = open_classifier(str(model))
+    for name in formats:
+        made = make(classifier, model, name, lambda: iter(()), model.parent)
+        publish(made, model, {})
+    return model
+
+
+def in_the_space(model, hardware="cpu-basic"):
+    """The exports that go along, and what the page needs to run them."""
+    items = staged(Space("demo", str(model), hardware, None, "mit"))
+    files = {name for name in items if name.startswith(("model/onnx/", "model/openvino/"))}
+    lines = items["requirements.txt"].source.decode().splitlines()
+    return files, {line.split("==")[0] for line in lines} & {"onnxruntime", "openvino"}
+
+
+def test_the_quickest_export_goes_along_with_the_library_that_runs_it(model):
+    pytest.importorskip("openvino")
+    exported(model, "onnx")
+    onnx = {"model/onnx/model.json", "model/onnx/model.onnx"}
+    assert in_the_space(model) == (onnx, {"onnxruntime"})
+    assert in_the_space(model, "t4-small") == (set(), set()), "a graphics card is for torch"
+    exported(model, "openvino")
+    files, needs = in_the_space(model)
+    assert needs == {"openvino"} and {Path(name).parent.name for name in files} == {"openvino"}
+    with (model / "config.json").open("a") as file:
+        file.write("\n")
+    assert in_the_space(model) == (set(), set()), "they are of another model"
+
+
 def test_zerogpu_gets_a_torch_of_its_own_choice_and_its_own_python(model):
     lines = requirements("zero-a10g").splitlines()
     assert "torch" in lines and not any("whl/cpu" in line for line in lines)
@@ -346,19 +378,13 @@ def test_each_refusal_is_one_line_that_says_what_to_do(hub, deploy, session, mod
 @pytest.mark.parametrize("name", ["app.py", "streamlit_app.py", "index.html", "model/weights.bin"])
 def test_a_space_that_is_somebodys_own_work_is_left_alone(hub, deploy, session, model, name):  # noqa: F811
     code = "import sys; from huggingface_hub import HfApi; api = HfApi(); "
-    code += "api.create_repo('me/demo', repo_type='space', space_sdk='gradio'); "
+    code += "api.create_repo('me/demo', repo_type='space', space_sdk='gradio', exist_ok=True); "
     code += "[api.upload_file(path_or_fileobj=b'mine', path_in_repo=each, repo_id='me/demo', "
     code += "repo_type='space') for each in sys.argv[1:]]"
-    succeeded(session(code, "README.md"))
     if name == "app.py":  # a Space that is made on the Hub's page has a README.md and no more
         succeeded(session(code.replace("me/demo", "me/new"), "README.md"))
         succeeded(deploy(model, to="me/new"))
-    succeeded(
-        session(
-            code.replace("create_repo('me/demo', repo_type='space', space_sdk='gradio'); ", ""),
-            name,
-        )
-    )
+    succeeded(session(code, "README.md", name))
     said = error_of(deploy(model))
     assert "did not write" in said and f"({name})" in said
     assert files(hub)[name] == b"mine"

@@ -256,8 +256,9 @@ def _save(
         command = made.command_of("finetune", config, _usual())
         about = made.about(config.output_dir, command, config.compute, trained.classifier)
         problems = write_report(measured, judged, place / "report", about, trained.classifier)
-        if config.save_examples:
-            problems += _examples(config, data, place)
+        unseen = data.test or data.validation  # never those it learned from
+        if config.save_examples and unseen:
+            write_examples(unseen, data.labels.names, place, config.save_examples)
         if trained.facts["method"] != "head":
             unfinished.keep_log(unfinished.folder_of(config), place / "report")
     return problems
@@ -266,14 +267,3 @@ def _save(
 def _usual() -> FinetuneConfig:
     """A config in which nothing was asked for."""
     return FinetuneConfig(model=ModelConfig(model_name_or_path=""), output_dir="")
-
-
-def _examples(config: FinetuneConfig, data: Data, place: Path) -> tuple[str, ...]:
-    """Keep pictures that nothing was learned from; what a person should know where there are none."""
-    unseen = data.test or data.validation
-    if unseen is None:
-        return (
-            "no examples were saved: every picture was learned from; name others with --test_dir",
-        )
-    write_examples(unseen, data.labels.names, place, config.save_examples)
-    return ()

@@ -64,4 +64,6 @@ def pending(folder: Path) -> Wanted | None:
 
 
 def done(folder: Path) -> None:
-    marker_of(folder).unlink(missing_ok=True)
+    path = marker_of(folder)
+    if path.is_file():  # what else may be in its place is not ours
+        path.unlink(missing_ok=True)
