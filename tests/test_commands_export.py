@@ -240,3 +240,15 @@ def test_int8_reads_no_more_pictures_than_it_was_told_to(folder, photos, monkeyp
     words = ("--train_dir", photos, "--calibration_pictures", 7, "--force")
     assert export(folder, "--format", "onnx-int8", *words) == 0
     assert sum(counted) == 7
+
+
+def test_a_model_that_lies_in_no_folder_is_put_into_one_with_its_export(tmp_path, capsys):
+    name = "scratch:resnet20-cifar"
+    assert "name a new folder for both with --output_dir" in told(capsys, name, "--format", "onnx")
+    folder = tmp_path / "exported"
+    assert export(name, "--format", "onnx", "--output_dir", folder) == 0
+    assert (folder / "config.json").is_file()
+    assert sound_record(folder, "onnx")
+    assert "leave out --output_dir" in told(
+        capsys, folder, "--format", "onnx", "--output_dir", tmp_path / "more"
+    )

@@ -21,7 +21,7 @@ from hf_resnet.config import ComputeConfig, ExportConfig, ModelConfig
 from hf_resnet.data import Data, Split, load_data
 from hf_resnet.engine import BadPicture, Engine, batches
 from hf_resnet.engine.exported import FORMATS
-from hf_resnet.errors import DataError, HubError, LabelError, ModelError, counted
+from hf_resnet.errors import ConfigError, DataError, HubError, LabelError, counted
 from hf_resnet.evaluation.label_space import model_numbers
 from hf_resnet.export import Made, make, publish
 from hf_resnet.export.proof import Proof, check, prove
@@ -56,11 +56,8 @@ def run(config: ExportConfig) -> None:
     """Make the export beside the folder, measure it, and put it in if it is good enough."""
     if os.environ.get("RANK", "0") != "0":
         return  # of several processes, one writes
-    folder = _folder(config)
     console = screen()
-    classifier = open_classifier(
-        ModelConfig(model_name_or_path=str(folder), trust_remote_code=config.trust_remote_code)
-    )
+    classifier, folder = _opened(config)
     pictures = _pictures(config, folder, classifier)
     with tempfile.TemporaryDirectory() as place:
         made = make(
@@ -89,14 +86,28 @@ def run(config: ExportConfig) -> None:
     console.print(one_line(f"written to {written[0].parent}: {', '.join(p.name for p in written)}"))
 
 
-def _folder(config: ExportConfig) -> Path:
+def _opened(config: ExportConfig) -> tuple[Classifier, Path]:
+    """The model and its folder; one that has none is written to --output_dir."""
     folder = Path(config.model_name_or_path)
-    if not (folder / "config.json").is_file():
-        raise ModelError(
-            f"{config.model_name_or_path} is no model folder, and the export is written into one; "
-            "give a folder that finetune or relabel wrote, or that a Hub model was downloaded to"
+    is_folder = (folder / "config.json").is_file()
+    if is_folder == (config.output_dir is not None):
+        raise ConfigError(
+            f"{folder} is a model folder, and the export goes into it; leave out --output_dir"
+            if is_folder
+            else f"{config.model_name_or_path} is no model folder, and an export lies in one; name a "
+            "new folder for both with --output_dir"
         )
-    return folder
+    classifier = open_classifier(
+        ModelConfig(
+            model_name_or_path=config.model_name_or_path,
+            trust_remote_code=config.trust_remote_code,
+        )
+    )
+    if config.output_dir is not None:
+        folder = Path(config.output_dir)
+        classifier.save(folder)
+        classifier = open_classifier(str(folder))
+    return classifier, folder
 
 
 def _pictures(config: ExportConfig, folder: Path, classifier: Classifier) -> Pictures:

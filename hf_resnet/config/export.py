@@ -17,7 +17,11 @@ class ExportConfig:
     """Write a model for ONNX Runtime, OpenVINO, the browser or phones, once it answers as well."""
 
     model_name_or_path: Annotated[str, Positional, arg(metavar="MODEL")]
-    """The model folder; the export is written into it."""
+    """The model folder; the export is written into it. Or a Hub id, timm:NAME or packaged:NAME, with
+    --output_dir."""
+
+    output_dir: str | None = None
+    """The folder that a model which is none is written to first."""
 
     format: ExportFormat
     """What to write. int8 computes in whole numbers: the fastest on a CPU, a quarter of the size."""
