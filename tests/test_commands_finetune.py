@@ -42,7 +42,8 @@ def test_a_trained_network_is_saved_with_its_log_its_curve_and_how_it_was_made(f
     assert finetune() == 0
     model = tmp_path / "model"
     assert {path.name for path in (model / "report").iterdir()} == {
-        *("metrics.json", "contact_sheet.png", "confusion.png", "log.jsonl", "curve.png")
+        *("metrics.json", "contact_sheet.png", "confusion.png", "log.jsonl", "curve.png"),
+        *("calibration.png", "index.html"),
     }
     training = json.loads((model / "hf_resnet.json").read_text())["training"]
     assert (training["method"], training["steps"], training["batch"]) == ("full", 12, 8)

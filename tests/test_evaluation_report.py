@@ -182,7 +182,7 @@ def test_metrics_json_holds_what_to_json_gives(few, tmp_path):
     write_report(measured, split, tmp_path / "report")
     text = (tmp_path / "report" / "metrics.json").read_text(encoding="utf-8")
     assert json.loads(text) == measured.to_json()
-    assert max(map(len, text.splitlines())) < 200
+    assert max(map(len, text.splitlines())) < 250
 
 
 def test_a_full_disk_is_one_line_and_leaves_the_earlier_report_whole(few, tmp_path):
