@@ -2,9 +2,6 @@
 
 import io
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,32 +10,18 @@ from pyarrow import parquet
 
 from hf_resnet.hub import shards
 from hf_resnet.images import decode
-from tests.hub_server import environment
-from tests.test_hub_push import assert_nowhere
+from tests.test_hub_push import QUICKLY, READER, WRITER, assert_nowhere, session  # noqa: F401  a fixture
 from tests.test_training_head import colourful
 
-ROOT = Path(__file__).parent.parent
-QUICKLY = "import sys, time; time.sleep = lambda _: None; from hf_resnet.cli import main; "
 COMMIT = "POST /api/datasets/.*/commit/"
-WRITER, READER = "hf_writer", "hf_reader"
 
 
 @pytest.fixture
-def command(hub, tmp_path):
-    """hf-resnet in a process that takes the local Hub for the real one; waits are not waited."""
+def command(session):  # noqa: F811
+    """hf-resnet in such a process; code is what it begins with."""
 
-    def run(*words, token=WRITER, code=QUICKLY, **more):
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-        settings = environment(hub, tmp_path / "hub home", token)
-        return subprocess.run(
-            [sys.executable, "-c", f"{code}raise SystemExit(main(sys.argv[1:]))", *words],
-            env={**kept, **settings, "OMP_NUM_THREADS": "1", **more},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-            cwd=ROOT,
-        )
+    def run(*words, code=QUICKLY, **how):
+        return session(f"{code}raise SystemExit(main(sys.argv[1:]))", *words, **how)
 
     return run
 

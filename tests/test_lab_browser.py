@@ -10,10 +10,10 @@ import pytest
 from hf_resnet.app.lab_words import TABS, say
 from tests.conftest import photo, png
 from tests.page_process import Running, free_port, started
-from tests.test_app_browser import BROWSER, CONTRAST, PHONE
+from tests.test_app_browser import BROWSER, CONTRAST, PHONE, browser  # noqa: F401  a fixture
 
 pytest.importorskip("gradio", reason="the page needs gradio: pip install 'hf-resnet[space]'")
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+pytest.importorskip("playwright.sync_api", reason="needs playwright")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(BROWSER is None, reason="no Chromium here: apt-get install chromium"),
@@ -32,16 +32,8 @@ def lab_up(family_folders) -> Iterator[Running]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield found
-        found.close()
-
-
 @pytest.fixture
-def opened(browser, lab_up):
+def opened(browser, lab_up):  # noqa: F811
     """Opens the lab in a fresh browser window, with its layer table; options are playwright's."""
     windows = []
 
@@ -119,8 +111,8 @@ def test_every_tab_shows_what_it_says(opened, picture):
     first, last = (page.locator("#fool-found img").nth(n).get_attribute("src") for n in (0, 2))
     assert first == last, "at strength 0 nothing is changed"
     go_to(page, "degrade")
-    assert page.locator("#degrade-found svg polyline").count() == 2
-    assert "32 layers: 65.7 % wrong" in page.locator("#degrade-found svg").get_attribute(
+    assert page.locator("#degrade-found svg polyline").count() == 3
+    assert "32 layers: 62.2 % wrong" in page.locator("#degrade-found svg").get_attribute(
         "aria-label"
     )
     assert page.locator(".sentences li").count() == 3 * len(TABS)
@@ -216,7 +208,7 @@ def test_what_is_read_stands_out_from_what_is_behind_it(opened, scheme):
         assert page.evaluate(CONTRAST, place) >= 4.5, place
 
 
-def test_nothing_is_fetched_from_elsewhere(browser, lab_up):
+def test_nothing_is_fetched_from_elsewhere(browser, lab_up):  # noqa: F811
     asked = []
     context = browser.new_context(locale="en-US")
     page = context.new_page()

@@ -21,7 +21,7 @@ from hf_resnet.app.lab_work import Bench
 from hf_resnet.app.page import KEPT_SECONDS
 from hf_resnet.app.spoken import Spoken, html
 from hf_resnet.app.uploads import path_of, told, uploads_only
-from hf_resnet.app.words import LANGUAGES, best_language, reason
+from hf_resnet.app.words import best_language, reason
 from hf_resnet.config import PageLanguage
 from hf_resnet.errors import PictureError
 
@@ -82,30 +82,10 @@ class Lab:
         """The title, and the switch between languages, which is returned."""
         with gr.Row(elem_id="top"):
             self.spoken.html(drawing.intro)
-            return gr.Radio(
-                [(name, key) for key, name in LANGUAGES.items()],
-                value=self.spoken.language,
-                label=" · ".join(say(key, "language") for key in LANGUAGES),
-                show_label=False,
-                container=False,
-                elem_id="language",
-            )
+            return self.spoken.switch()
 
     def _picture(self) -> Any:
-        picture = gr.Image(
-            label=self._first("picture"),
-            placeholder=self._first("picture_hint"),
-            sources=["upload", "clipboard", "webcam"],
-            type="filepath",
-            height=300,
-            buttons=[],
-            elem_id="picture",
-        )
-        return self.spoken.said(
-            uploads_only(picture, self.uploads),
-            label=lambda lang: say(lang, "picture"),
-            placeholder=lambda lang: say(lang, "picture_hint"),
-        )
+        return uploads_only(self.spoken.picture(height=300), self.uploads)
 
     def _examples(self, picture: Any) -> None:
         """Photos that come with scikit-learn; one that is chosen goes the way of an upload."""

@@ -47,21 +47,8 @@ class OnePicture:
         return picture
 
     def _picture(self) -> Any:
-        picture = gr.Image(
-            label=self.spoken.first("picture"),
-            placeholder=self.spoken.first("picture_hint"),
-            sources=["upload", "clipboard", "webcam"],
-            type="filepath",
-            format="png",  # an example is shown as it is, to the last bit
-            height=380,
-            buttons=[],
-            elem_id="picture",
-        )
-        return self.spoken.said(
-            uploads_only(picture, self.uploads),
-            label=lambda lang: say(lang, "picture"),
-            placeholder=lambda lang: say(lang, "picture_hint"),
-        )
+        # png: an example is shown as it is, to the last bit
+        return uploads_only(self.spoken.picture(height=380, format="png"), self.uploads)
 
     def _examples(self, picture: Any, examples: list[Example]) -> None:
         """Thumbnails; one that is chosen goes the way of an uploaded picture."""

@@ -21,7 +21,7 @@ from hf_resnet.app.many import ManyPictures
 from hf_resnet.app.one import OnePicture
 from hf_resnet.app.programs import Programs, has_mcp
 from hf_resnet.app.spoken import Spoken, html
-from hf_resnet.app.words import LANGUAGES, best_language, say
+from hf_resnet.app.words import LANGUAGES, best_language
 from hf_resnet.config import PageLanguage
 
 AT_ONCE = 16
@@ -72,14 +72,7 @@ class Page:
         names = self.desk.labels.names
         with gr.Row(elem_id="top"):
             self.spoken.html(lambda lang: drawing.intro(lang, names))
-            return gr.Radio(
-                [(name, key) for key, name in LANGUAGES.items()],
-                value=self.spoken.language,
-                label=" · ".join(say(key, "language") for key in LANGUAGES),
-                show_label=False,
-                container=False,
-                elem_id="language",
-            )
+            return self.spoken.switch()
 
     def _build_about(self) -> Any:
         keeps, limit = self.offer.keeper is not None, self.desk.threshold

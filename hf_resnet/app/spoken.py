@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from hf_resnet.app.words import say
+from hf_resnet.app.words import LANGUAGES, say
 
 Text = Callable[[str], str]
 
@@ -35,6 +35,34 @@ class Spoken:
     def button(self, key: str, **options: Any) -> Any:
         button = gr.Button(self.first(key), **options)
         return self.said(button, value=lambda lang: say(lang, key))
+
+    def switch(self) -> Any:
+        """What a person changes the language with."""
+        return gr.Radio(
+            [(name, key) for key, name in LANGUAGES.items()],
+            value=self.language,
+            label=" · ".join(say(key, "language") for key in LANGUAGES),
+            show_label=False,
+            container=False,
+            elem_id="language",
+        )
+
+    def picture(self, **options: Any) -> Any:
+        """Where a person puts a picture; options are gr.Image's."""
+        picture = gr.Image(
+            label=self.first("picture"),
+            placeholder=self.first("picture_hint"),
+            sources=["upload", "clipboard", "webcam"],
+            type="filepath",
+            buttons=[],
+            elem_id="picture",
+            **options,
+        )
+        return self.said(
+            picture,
+            label=lambda lang: say(lang, "picture"),
+            placeholder=lambda lang: say(lang, "picture_hint"),
+        )
 
     def html(self, text: Text, **options: Any) -> Any:
         """A part that is drawn as HTML, in any language."""
