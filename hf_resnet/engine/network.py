@@ -12,6 +12,7 @@ import torch
 
 from hf_resnet.backbones import Network
 from hf_resnet.backbones.folding import folded, has_norms
+from hf_resnet.backbones.packing import packed
 from hf_resnet.config import ComputeConfig
 from hf_resnet.engine.reading import MOST_AT_ONCE
 from hf_resnet.precision import autocast, precision_for
@@ -80,6 +81,10 @@ class Engine:
         if self.precision == "bf16" and is_light:
             self._dtype = torch.bfloat16
         network = network.to(self._dtype).to(memory_format=torch.channels_last)
+        if self.device.type == "cpu" and (
+            is_light or self.precision == "fp32"
+        ):  # no autocast at work
+            network = packed(network, picture_1CHW.to(self._dtype))
         self._ready = network
         return network
 
