@@ -20,6 +20,7 @@ from hf_resnet.config import TrainConfig
 from hf_resnet.data import Split
 from hf_resnet.engine import Engine
 from hf_resnet.errors import ConfigError, ModelError
+from hf_resnet.heap import give_back_freed_memory
 from hf_resnet.precision import precision_for
 from hf_resnet.preprocess import Preprocess
 from hf_resnet.training import checkpoint
@@ -28,7 +29,13 @@ from hf_resnet.training.choice import Choice
 from hf_resnet.training.examples import Examples
 from hf_resnet.training.head import Trained
 from hf_resnet.training.loop import Loop
-from hf_resnet.training.optimiser import freeze, keeps_statistics, optimiser
+from hf_resnet.training.optimiser import (
+    freeze,
+    keeps_statistics,
+    learns_statistics,
+    optimiser,
+    ready_to_learn,
+)
 from hf_resnet.training.order import Order, balanced
 from hf_resnet.training.setting import Setting
 from hf_resnet.training.step import Stepper
@@ -43,6 +50,7 @@ def train_network(
 ) -> Trained | None:
     """The classifier with its network trained; None where it was asked to stop, and can go on."""
     loop = _loop(started, split, choice, setting)
+    give_back_freed_memory()
     if not loop.run(loop.resume()):
         return None
     return _result(started, loop)
@@ -72,6 +80,13 @@ def _loop(started: Trained, split: Split, choice: Choice, setting: Setting) -> L
         started.classifier.preprocess, config, -(-steps // order.steps_an_epoch)
     )
     _check_takes(network, preprocess_E[0])
+    frozen_norms = keeps_statistics(network, config)
+    ready_to_learn(network, trained, frozen_norms=frozen_norms)
+    if config.per_device_train_batch_size == 1 and learns_statistics(network):
+        raise ConfigError(
+            "a batch-norm learns nothing from one picture at once; take --per_device_train_batch_size "
+            "2 or more, or --batch_norm frozen"
+        )
     examples = Examples(
         split,
         learned.row_N,
@@ -89,7 +104,7 @@ def _loop(started: Trained, split: Split, choice: Choice, setting: Setting) -> L
         order=order,
         steps=steps,
         trained=trained,
-        frozen_norms=keeps_statistics(network, config),
+        frozen_norms=frozen_norms,
         stepper=_stepper(network, started, config, setting),
         average=Average(network, config.ema_decay) if config.ema_decay else None,
     )
