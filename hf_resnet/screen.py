@@ -3,16 +3,23 @@
 Names of classes and files come from strangers, and a terminal obeys what it is sent: an escape
 sequence in a name could wipe the screen, or type for the person. So whatever is printed goes through
 here, where control characters are written out. The surprise: they are caught on their way to the
-terminal, behind the layout, so that no table, bar or line can forget them.
+terminal, behind the layout, so that no table, bar or line can forget them. rich, which lays out, is
+imported with the first console, for help needs none.
 """
 
 import re
 import sys
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RenderResult
-from rich.segment import Segment
+if TYPE_CHECKING:
+    from rich.console import (
+        Console,
+        ConsoleOptions,
+        ConsoleRenderable,
+        RenderableType,
+        RenderResult,
+    )
 
 # all controls but the tab and the line feed, which the layout needs; and the marks that turn the
 # direction of writing round, by which exe.gpj can be shown as jpg.exe
@@ -34,8 +41,12 @@ def _written_out(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode()
 
 
-def screen(*, quiet: bool = False, stream: TextIO | None = None, soft_wrap: bool = True) -> Console:
+def screen(
+    *, quiet: bool = False, stream: TextIO | None = None, soft_wrap: bool = True
+) -> "Console":
     """The console of a command; `quiet` for the processes that are not the main one."""
+    from rich.console import Console
+
     console = Console(
         file=stream, quiet=quiet, soft_wrap=soft_wrap, highlight=False, markup=False, emoji=False
     )
@@ -52,15 +63,19 @@ def _reader_is_gone() -> None:
 class _Safely:
     """What rich calls with all that is to be printed."""
 
-    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+    def process_renderables(
+        self, renderables: "list[ConsoleRenderable]"
+    ) -> "list[ConsoleRenderable]":
         return [_Safe(each) for each in renderables]
 
 
 @dataclass(frozen=True)
 class _Safe:
-    inside: RenderableType
+    inside: "RenderableType"
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        from rich.segment import Segment
+
         for segment in console.render(self.inside, options):
             # rich's own movements of the cursor are marked as such
             yield segment if segment.control else Segment(safe(segment.text), segment.style)
