@@ -131,6 +131,16 @@ def nameless(folder):
     return survey(load_data(config, make_validation=False, every_class=False), workers=1)
 
 
+def misspelt(folder):
+    """Two pictures of dgo, where dog has a few dozen."""
+    fill(folder, train=15)
+    slip = folder / "train" / "dgo"
+    slip.mkdir()
+    for number in range(2):
+        (slip / f"{number}.png").write_bytes(png(photo(900 + number)))
+    return looked(folder)
+
+
 PLANTED = {
     "unreadable": (with_file("cat/cut.png", png(photo(1))[:500]), "cat/cut.png"),
     "unlabelled": (nameless, "train/cat/03.png"),
@@ -141,6 +151,7 @@ PLANTED = {
         "train/cat/small.png",
     ),
     "suspicious_labels": (wrong_label, "cat/05.png"),
+    "similar_names": (misspelt, "dgo"),
     "class_counts": (few, "emu"),
     "look_alikes": (next_of_a_film, "cat/05.png"),
     "outliers": (stranger, "cat/05.png"),

@@ -91,6 +91,24 @@ def test_neighbours_are_the_nearest_others_and_never_the_picture_itself():
     assert np.allclose(apart_MC[:, 1], np.sort(exact_MM, axis=1)[:, 1], atol=1e-4)
 
 
+@pytest.mark.slow
+def test_of_50000_pictures_no_planted_pair_is_missed():
+    random, many = np.random.default_rng(0), 50_000
+    one_P, other_P = random.permutation(many)[:400].reshape(2, 200)
+    unit_MR = random.normal(size=(many, 32)) + random.normal(size=(100, 32))[np.arange(many) % 100]
+    unit_MR[other_P] = unit_MR[one_P] + random.normal(0, 0.05, (200, 32))
+    unit_MR = (unit_MR / np.linalg.norm(unit_MR, axis=1, keepdims=True)).astype(np.float32)
+    position_MC, _ = neighbours(unit_MR, 3, workers=2)
+    assert (position_MC[one_P, 0] == other_P).all()
+    hash_U = random.integers(0, 2**64, many, dtype=np.uint64)
+    bits_P7 = random.integers(0, 64, (200, RADIUS), dtype=np.uint64)
+    hash_U[other_P] = hash_U[one_P] ^ np.bitwise_or.reduce(np.uint64(1) << bits_P7, axis=1)
+    planted = {frozenset(pair) for pair in zip(one_P.tolist(), other_P.tolist(), strict=True)}
+    for one_Q, other_Q in near_hashes(hash_U):
+        planted -= {frozenset(pair) for pair in zip(one_Q.tolist(), other_Q.tolist(), strict=True)}
+    assert not planted
+
+
 def test_no_number_of_pictures_is_odd():
     for pictures in (2, 3, 4097):
         unit_MR = np.random.default_rng(0).normal(size=(pictures, 4)).astype(np.float32)

@@ -10,6 +10,7 @@ from hf_resnet.checks import (
     odd_shapes,
     outliers,
     shift,
+    similar_names,
     suspicious_labels,
     unlabelled,
     unreadable,
@@ -59,6 +60,12 @@ CHECKS: dict[str, Check] = {
         suspicious_labels.find,
         needs_network=True,
         left_out=True,
+    ),
+    "similar_names": Check(
+        "Classes that may be one",
+        "put the pictures of both into one folder, or name them less alike",
+        "1: named alike but for capitals, spaces or a plural; 0.5: a letter apart",
+        similar_names.find,
     ),
     "class_counts": Check(
         "Classes with few pictures",

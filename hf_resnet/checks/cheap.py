@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from hf_resnet.checks.class_counts import FEWEST, small, uneven
+from hf_resnet.checks.similar_names import alike
 from hf_resnet.data import Data, Split
 from hf_resnet.errors import counted, listed
 
@@ -21,6 +22,7 @@ def warnings(data: Data) -> Iterator[str]:
     splits = [split for split in data.splits() if split.size is not None]
     if data.train is not None and data.train in splits:
         counts = data.train.counts()
+        yield from (each.reason for each in alike(counts))
         if few := [str(each.label) for each in small(counts, "train")]:
             yield f"fewer than {FEWEST} pictures to learn from: {listed(few)}; take more of them"
         yield from (each.reason for each in uneven(counts, "train"))
