@@ -15,6 +15,7 @@ from PIL import Image
 from hf_resnet.cli import main
 from tests.conftest import photo, png
 from tests.test_checks_contract import fill, jpeg
+from tests.test_hub_push import QUICKLY, session  # noqa: F401  a fixture
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_the_cleaned_list_is_what_finetune_learns_from(
 
 
 def test_a_list_of_relative_paths_is_cleaned_into_one_that_works_anywhere(
-    faulty, tmp_path, monkeypatch
+    faulty, tmp_path, monkeypatch, capsys
 ):
     rows = [
         {"path": str(path.relative_to(faulty)), "label": path.parent.name}
@@ -124,9 +125,10 @@ def test_a_list_of_relative_paths_is_cleaned_into_one_that_works_anywhere(
         writer.writeheader()
         writer.writerows(rows)
     monkeypatch.chdir(tmp_path)
-    words = ["--without_features", "--write_clean", "clean.csv"]
+    words = ["--without_features", "--write_clean", "a clean list.csv"]
     assert check("--train_file", "photos/all.csv", *words) == 0
-    with (tmp_path / "clean.csv").open(newline="") as file:
+    assert "finetune --train_file 'a clean list.csv' ..." in capsys.readouterr().out
+    with (tmp_path / "a clean list.csv").open(newline="") as file:
         left = list(csv.DictReader(file))
     assert len(left) == len(rows) - 4  # broken, copy and both contradictions; no test, no leak
     assert all(Path(row["image"]).is_absolute() and Path(row["image"]).is_file() for row in left)
@@ -156,6 +158,27 @@ def test_a_list_takes_the_place_of_no_file(faulty, tmp_path, capsys):
     said = refused(capsys, *words, "--write_clean", tmp_path / "mine.csv")
     assert "mine.csv is there already; name another file" in said
     assert (tmp_path / "mine.csv").read_text() == "image,label\n"
+
+
+def test_a_data_set_of_the_hub_is_checked_stored_and_as_a_stream(session, faulty, tmp_path):  # noqa: F811
+    def said(*words):
+        return session(f"{QUICKLY}raise SystemExit(main(sys.argv[1:]))", *map(str, words))
+
+    (faulty / "train" / "cat" / "broken.png").unlink()
+    assert said("push-data", faulty, "--hub_dataset_id", "me/pets").returncode == 0
+    words = ["check-data", "--dataset_name", "me/pets", "--without_features", "--output_dir"]
+    for how in ((), ("--streaming",)):
+        done = said(*words, tmp_path / "out", *how)
+        assert done.returncode == 0, done.stderr
+        found = findings(tmp_path / "out")
+        counts = {
+            name: sum(each["check"] == name for each in found) for name in ("leaks", "duplicates")
+        }
+        assert counts == {"leaks": 1, "duplicates": 1}
+        assert found[0]["file"].startswith("me/pets train row ")
+    done = said(*words, tmp_path / "out", "--write_clean", tmp_path / "list.csv")
+    assert done.returncode == 1
+    assert "me/pets keeps its pictures inside the data set" in done.stderr
 
 
 def test_a_stream_is_checked_like_what_is_stored(faulty, tmp_path):

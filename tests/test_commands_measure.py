@@ -144,8 +144,8 @@ def test_what_was_passed_over_is_said(taught, tmp_path, capsys):
 
 
 @pytest.fixture
-def cached(taught, tmp_path, monkeypatch):
-    """The model as the Hub's client keeps it: links to files that are named by their hash."""
+def stored(tmp_path, monkeypatch):
+    """Puts a model where the Hub's client keeps it: links to files that are named by their hash."""
     from huggingface_hub import constants
 
     repo = tmp_path / "hub" / "models--me--model"
@@ -153,17 +153,78 @@ def cached(taught, tmp_path, monkeypatch):
     for folder in (snapshot, repo / "blobs", repo / "refs"):
         folder.mkdir(parents=True)
     (repo / "refs" / "main").write_text("a" * 40)
-    for path in (taught / "model").iterdir():
-        if path.is_file() and path.name != "recipe.yaml":
-            shutil.copy(path, repo / "blobs" / path.name)
-            (snapshot / path.name).symlink_to(Path("../../blobs") / path.name)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    return "me/model"
+
+    def put(model):
+        for path in model.iterdir():
+            if path.is_file():
+                shutil.copy(path, repo / "blobs" / path.name)
+                (snapshot / path.name).symlink_to(Path("../../blobs") / path.name)
+        return "me/model"
+
+    return put
+
+
+@pytest.fixture
+def cached(stored, taught, tmp_path):
+    """The model as it comes from the Hub, where its recipe names no place on this machine."""
+    model = shutil.copytree(taught / "model", tmp_path / "as it was pushed")
+    recipe = (model / "recipe.yaml").read_text()
+    (model / "recipe.yaml").write_text(recipe.replace(f"{taught}/", ""))
+    return stored(model)
 
 
 def test_a_model_of_the_hub_knows_what_it_learned_from(cached, taught, capsys):
     assert measure(cached, "--train_dir", taught / "photos") == 0
     assert "learned from 18 of these 30 pictures" in capsys.readouterr().out
+
+
+def test_a_model_of_the_hub_is_measured_on_the_data_set_it_was_taught_with(
+    family_folders, stored, tmp_path
+):
+    call = ["--model_name_or_path", str(family_folders("scratch")), "--method", "head"]
+    call += ["--dataset_name", "sample:digits", "--max_train_samples", "100", "--precision", "fp32"]
+    assert main(["finetune", *call, "--output_dir", str(tmp_path / "digits")]) == 0
+    words = ("--precision", "fp32", "--output_dir", tmp_path / "report")
+    assert measure(stored(tmp_path / "digits"), *words) == 0
+    before = measured(tmp_path / "digits" / "report")
+    after = measured(tmp_path / "report")
+    assert numbers_of(after) == pytest.approx(numbers_of(before), abs=1e-3)
+
+
+def test_a_model_of_the_hub_takes_no_folder_here_for_the_one_it_was_taught_with(
+    cached, taught, monkeypatch, capsys
+):
+    monkeypatch.chdir(taught)  # where there is a folder photos
+    said = told(capsys, cached)
+    assert "me/model was taught with pictures of the machine that it comes from; give" in said
+
+
+def test_what_is_to_be_fitted_to_a_model_of_the_hub_is_told_how(cached, tmp_path, capsys):
+    said = told(capsys, cached, "--calibrate")
+    assert "`hf download me/model --local-dir model` fetches one: measure that folder" in said
+    assert "--revision v1" in told(capsys, f"{cached}@v1", "--calibrate")
+    assert "no model folder at" in told(capsys, tmp_path / "nowhere", "--calibrate")
+
+
+def test_a_model_of_the_hub_that_is_taught_again_is_judged_on_the_same_pictures(
+    cached, taught, tmp_path
+):
+    call = [
+        "--model_name_or_path",
+        cached,
+        "--train_dir",
+        str(taught / "photos"),
+        "--split_seed",
+        "9",
+    ]
+    call += ["--train_val_split", "0.4", "--method", "head", "--output_dir", str(tmp_path / "new")]
+    assert main(["finetune", *call]) == 0
+    before, after = (
+        json.loads((place / "splits.json").read_text())
+        for place in (taught / "model", tmp_path / "new")
+    )
+    assert sorted(after["validation"]) == sorted(before["validation"])
 
 
 def test_the_splits_of_a_model_of_the_hub_go_along_when_its_classes_are_changed(

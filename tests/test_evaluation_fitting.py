@@ -171,9 +171,9 @@ def test_png_is_seen(tmp_path):
     truth_N, logits_NK = drawn(40)
     outcomes = tuple(Outcome(str(i), str(i), "a", "b", 0.5) for i in range(40))
     measured = Measured(
-        split="test",
+        split="validation",
         names=("a", "b"),
-        figures={"ece": Figure("Calibration error", 0.1, 0.05, 0.2, 40)},
+        figures={"ece": Figure("Calibration error", 1.0, 0.0, 1.0, 40)},
         classes=(),
         confused=(),
         bad=(),
@@ -185,3 +185,5 @@ def test_png_is_seen(tmp_path):
     picture = Image.open(io.BytesIO(calibration_plot(measured))).convert("RGB")
     assert min(picture.size) > 400
     assert len(picture.getcolors(1 << 24)) > 20
+    margin = picture.crop((picture.width - 4, 0, picture.width, picture.height))
+    assert margin.getcolors() == [(4 * picture.height, (255, 255, 255))]  # no words cut off

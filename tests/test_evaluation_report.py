@@ -151,7 +151,7 @@ def test_many_classes_are_cut_with_a_line_that_says_how_many_more(tmp_path):
     names = [f"class {number}" for number in range(30)]
     split = split_of(tmp_path / "many", names, pictures=1)
     text = shown(record(split, list(range(30))))
-    assert "… and 10 more classes, each with an F1 of 100.0 % or more" in text
+    assert "… and 10 more classes, each with an F1 of 100.0 %\n" in text
     assert text.count("\n  class ") == 20
 
 

@@ -38,6 +38,10 @@ def measure(model, *words):
     return command("measure", "--model_name_or_path", model, *words)
 
 
+def _in_one_line(capsys):
+    return " ".join(capsys.readouterr().out.split())
+
+
 def names_in(folder):
     return [path.name for path in folder.iterdir()]
 
@@ -224,11 +228,61 @@ def test_another_model_is_compared_on_the_same_pictures(made, model, tmp_path, c
     assert f"Against {model}" in capsys.readouterr().out
 
 
+@pytest.fixture(scope="module")
+def elsewhere(made, family_folders, tmp_path_factory):
+    """Teaches the same network with as many of the test pictures of each class as wanted."""
+
+    def taught(count):
+        place = tmp_path_factory.mktemp("elsewhere")
+        shutil.copytree(made / "photos" / "train", place / "photos")
+        for kind in sorted((made / "photos" / "test").iterdir()):
+            for path in sorted(kind.iterdir())[:count]:
+                shutil.copy(path, place / "photos" / kind.name / f"again_{path.name}")
+        words = ["--model_name_or_path", family_folders("transformers-resnet"), "--method", "head"]
+        words += ["--train_dir", place / "photos", "--validation_dir", made / "photos/validation"]
+        assert command("finetune", *words, "--output_dir", place / "model") == 0
+        return place / "model"
+
+    return taught
+
+
+def test_pictures_that_one_of_two_models_has_learned_from_do_not_compare_them(
+    made, elsewhere, tmp_path, capsys
+):
+    words = ["--compare", elsewhere(2), "--output_dir", tmp_path / "report"]
+    assert measure(made / "model", *words) == 0
+    found = json.loads((tmp_path / "report" / "metrics.json").read_text())["comparison"]
+    assert (found["n"], found["learned"]) == (12, 6)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "the same 12 pictures (6 others left out, from which one of them has learned)" in said
+
+
+def test_where_one_model_has_learned_from_every_picture_there_is_no_comparison(
+    made, elsewhere, tmp_path, capsys
+):
+    assert measure(made / "model", "--compare", elsewhere(6), "--output_dir", tmp_path / "r") == 1
+    said = capsys.readouterr().err
+    assert "has learned from each of these pictures" in said and "--test_dir" in said
+    assert not (tmp_path / "r").exists()
+
+
 def test_a_model_with_other_classes_is_not_compared(made, model, tmp_path, capsys):
     words = ["relabel", "--model_name_or_path", model, "--output_dir", tmp_path / "other"]
     assert main([*map(str, words), "--drop", "emu"]) == 0
     assert measure(made / "model", "--compare", tmp_path / "other") == 1
-    assert "the model has no class 'emu'" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert (
+        f"--compare {tmp_path / 'other'} is of other classes: the model has no class 'emu'" in said
+    )
+    assert "Measuring" not in said
+
+
+@pytest.mark.parametrize("flag", ["--compare", "--outside"])
+def test_what_is_not_there_is_told_before_the_long_work(made, tmp_path, flag, capsys):
+    words = ["--calibrate", flag, tmp_path / "nothing"]
+    assert measure(made / "model", *words) == 1
+    said = capsys.readouterr().err
+    assert "nothing" in said and "Measuring" not in said
 
 
 def test_the_difference_counts_pictures_that_one_alone_has_right():
@@ -322,10 +376,10 @@ def test_pictures_of_none_of_the_classes_are_told_apart(made, tmp_path, capsys):
     words = ["--outside", tmp_path / "noise", "--output_dir", tmp_path / "report"]
     assert measure(made / "model", *words) == 0
     found = json.loads((tmp_path / "report" / "metrics.json").read_text())["outside"]
-    assert (found["outside"], found["inside"]) == (15, 18)
+    assert (found["outside"], found["inside"], found["left_out"]) == (15, 18, 1)
     for score in ("max_softmax", "energy"):
         assert 0 <= found[score]["low"] <= found[score]["value"] <= found[score]["high"] <= 1
-    assert "15 pictures of" in capsys.readouterr().out
+    assert f"15 pictures of {tmp_path / 'noise'} (1 file could not be used)" in _in_one_line(capsys)
 
 
 def test_the_same_pictures_inside_and_outside_are_a_guess(made, tmp_path):

@@ -15,6 +15,10 @@ def f1_of(counts):
     return (2 * counts.right_K / np.maximum(whole, 1)).mean(axis=-1)
 
 
+def recall_of(counts):
+    return (counts.right_K / counts.support_K).mean(axis=-1)
+
+
 def simulated(classes, pictures, accuracy, tests, seed=0):
     """A true table of probabilities, and `tests` tables as so many measurements would give them."""
     rng = np.random.default_rng(seed)
@@ -174,3 +178,22 @@ def test_a_small_test_with_nothing_right_is_covered_too():
         for found in (bootstrap(table, f1_of, resamples=300) for table in tables_TKK)
     ]
     assert np.mean(held) >= 0.93
+
+
+@pytest.mark.parametrize("classes, pictures", [(60, 1), (20, 2)])
+def test_many_classes_of_a_picture_or_two_are_covered_too(classes, pictures):
+    """A class of a single picture, drawn anew by itself, is the same every time."""
+    _, tables_TKK = simulated(classes, pictures, accuracy=0.8, tests=100)
+    found = [bootstrap(table, recall_of, resamples=200) for table in tables_TKK]
+    assert np.mean([each.low <= 0.8 <= each.high for each in found]) >= 0.89
+
+
+def test_a_few_small_classes_among_large_ones_are_covered_too():
+    rng, sizes = np.random.default_rng(0), [2, 2, 3, 100, 100]
+    likely_KK = np.full((5, 5), 0.05) + 0.75 * np.eye(5)
+    held = []
+    for _ in range(200):
+        table_KK = np.stack([rng.multinomial(*pair) for pair in zip(sizes, likely_KK, strict=True)])
+        found = bootstrap(table_KK, recall_of, resamples=200)
+        held.append(found.low <= 0.8 <= found.high)
+    assert np.mean(held) >= 0.92

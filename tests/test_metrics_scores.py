@@ -177,6 +177,32 @@ def test_the_interval_of_the_log_loss_covers_at_the_stated_rate():
     assert 0.89 <= held <= 0.99
 
 
+@pytest.mark.parametrize("classes, pictures", [(100, 1), (100, 5), (4, 3)])
+def test_the_log_loss_of_small_classes_is_covered_too(classes, pictures):
+    """A class of a single picture, drawn anew by itself, is the same every time."""
+    from hf_resnet.metrics import log_loss_interval
+
+    rng = np.random.default_rng(0)
+
+    def draw(pictures):
+        truth_N = np.repeat(np.arange(classes), pictures)
+        logits_NK = rng.normal(0, 1, (len(truth_N), classes)) + 4 * np.eye(classes)[truth_N]
+        return truth_N, logits_NK
+
+    true = log_loss(*draw(100_000 // classes))
+    found = [log_loss_interval(*draw(pictures), seed=at) for at in range(100)]
+    assert (
+        np.mean([each.low <= true <= each.high for each in found]) >= 0.86
+    )  # losses are skewed, and few
+
+
+def test_one_picture_says_little_about_the_log_loss():
+    from hf_resnet.metrics import log_loss_interval
+
+    found = log_loss_interval(np.array([0]), np.array([[9.0, 0.0, 0.0]]))
+    assert found.low < 0.001 and found.high >= np.log(3)
+
+
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_mcnemar_is_the_binomial_test_on_the_pictures_that_differ(lost, won):
     from scipy.stats import binomtest

@@ -4,6 +4,7 @@ The surprise: under `accelerate launch` one process does it all, and the others 
 """
 
 import os
+import shlex
 from pathlib import Path
 
 from rich.console import Console
@@ -83,7 +84,7 @@ def _write_clean(report: Report, path: Path, console: Console) -> None:
     )
     if kept.classes_gone:
         console.print(one_line(f"no picture is left of {listed(kept.classes_gone)}"))
-    console.print(f"  hf-resnet finetune --train_file {path} ...")
+    console.print(f"  hf-resnet finetune --train_file {shlex.quote(str(path))} ...")
 
 
 def _refused(report: Report) -> str:

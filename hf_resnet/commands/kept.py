@@ -6,6 +6,7 @@ export is not lost with the old weights; but of a report that tells of other wei
 
 import hashlib
 import json
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hf_resnet.backbones.reference import looks_like_path, resolve
 from hf_resnet.classifier import Classifier, check_output, new_model_folder
 from hf_resnet.config import MeasureConfig
 from hf_resnet.errors import ConfigError
@@ -37,14 +39,27 @@ SURENESS_SHOWN = tuple(
 
 def folder_to_keep_in(config: MeasureConfig) -> Path:
     """The model's folder; ConfigError where nothing can be written into it."""
-    folder = Path(config.model.model_name_or_path)
+    name = config.model.model_name_or_path
+    folder = Path(name)
     if not folder.is_dir():
+        if looks_like_path(name):
+            resolve(config.model)  # tells what is wrong with it
         raise ConfigError(
-            f"what is fitted is kept in the model folder, and {folder} is none; finetune or relabel "
-            "writes one, and so does hf download for a model of the Hub"
+            f"what is fitted is kept in the model folder, and {name} is none; finetune or relabel "
+            f"writes one{_fetched(name)}"
         )
     check_output(folder, overwrite=True)
     return folder
+
+
+def _fetched(name: str) -> str:
+    """How to have a model of the Hub as a folder."""
+    if ":" in name:
+        return ""
+    repo, _, revision = name.partition("@")
+    words = ["hf", "download", repo, *(["--revision", revision] if revision else [])]
+    words += ["--local-dir", repo.rpartition("/")[2]]
+    return f", and `{shlex.join(words)}` fetches one: measure that folder"
 
 
 def rewritten(

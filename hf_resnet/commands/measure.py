@@ -5,7 +5,7 @@ they were then; and whatever else is said of the data (limits, columns) is said 
 """
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -17,10 +17,10 @@ from hf_resnet.commands.kept import folder_to_keep_in, rewritten, told_in_the_fa
 from hf_resnet.commands.processes import start
 from hf_resnet.commands.recipe import data_of
 from hf_resnet.config import DataConfig, MeasureConfig, ModelConfig
-from hf_resnet.data import Data, Split, load_data, read_record
+from hf_resnet.data import Data, Split, load_data, pictures, read_record
 from hf_resnet.data.metadata import column_of
 from hf_resnet.engine import Answering, open_fastest
-from hf_resnet.errors import DataError, HubError, LabelError, listed
+from hf_resnet.errors import ConfigError, DataError, HubError, LabelError, listed
 from hf_resnet.evaluation.answers import answers
 from hf_resnet.evaluation.comparison import by_column, compared
 from hf_resnet.evaluation.fitting import fitted, kept_fits, with_measured
@@ -48,22 +48,40 @@ FITTED_HERE = (
 )
 
 
+@dataclass(frozen=True, eq=False)
+class _Beside:
+    """What is wanted beside the pictures and the model."""
+
+    values: list[str]
+    """The column --by, for each row of the split."""
+
+    other: Classifier | None
+    """The model of --compare,"""
+
+    learned: frozenset[str]
+    """the keys of the pictures that this model or the other was taught with,"""
+
+    strangers: Split | None
+    """and the pictures of --outside."""
+
+
 def run(config: MeasureConfig) -> None:
     """Open the model, fit what is to be fitted, measure, show the table and write the report."""
     accelerator = start()
     console = screen(quiet=not accelerator.is_main_process)
+    keeps = folder_to_keep_in(config) if config.fits else None  # before anything is fetched
     folder = resolve(config.model).folder
     named, taught = _named(config, folder)
-    keeps = folder_to_keep_in(config) if config.fits else None
     data = _data(config, named, taught or folder)
     split = _chosen(data, config)
     learned = read_record(folder).learned
+    beside = _beside(config, split, named, learned)
     model = _opened(config)
     found: Studies = Studies()
     try:
         if config.fits and isinstance(model, Classifier):
             model, found = fitted(model, data, learned, config, accelerator)
-        measured = _measured(config, model, (split, named), _known(model, found), accelerator)
+        measured = _measured(config, model, split, beside, _known(model, found), accelerator)
     except LabelError as exc:
         if taught in (None, folder):
             raise
@@ -96,32 +114,66 @@ def _opened(config: MeasureConfig) -> Classifier | Answering:
 def _measured(
     config: MeasureConfig,
     model: Classifier | Answering,
-    pictures: tuple[Split, DataConfig],
+    split: Split,
+    beside: _Beside,
     found: Studies,
     accelerator: Accelerator,
 ) -> Measured:
     """The figures, and whatever else was asked for."""
-    split, named = pictures
-    values = column_of(named, split, config.by) if config.by else []  # before the long work
     number_of = model_numbers(split.labels, model.labels)
     answered = answers(model, split, config.compute, accelerator).numbered(number_of)
     figures = measured_of(answered, number_of, model.labels, split.name)
     studies = with_measured(found, answered)
-    if config.compare:
-        other = replace(config.model, model_name_or_path=config.compare, model_revision=None)
-        theirs = measure(open_classifier(other), split, config.compute, accelerator)
-        studies = replace(studies, comparison=compared(figures, theirs, config.compare))
+    if beside.other and config.compare:
+        theirs = measure(beside.other, split, config.compute, accelerator)
+        comparison = compared(figures, theirs, config.compare, beside.learned)
+        studies = replace(studies, comparison=comparison)
     if config.by:
-        groups = by_column(figures, answered.number_N, values, config.by)
+        groups = by_column(figures, answered.number_N, beside.values, config.by)
         studies = replace(studies, by=groups)
-    if config.outside:
-        outside = outside_of(model, answered.logits_NK, config.outside, config.compute, accelerator)
+    if beside.strangers and config.outside:
+        inside = (config.outside, answered.logits_NK)
+        outside = outside_of(model, beside.strangers, inside, config.compute, accelerator)
         studies = replace(studies, outside=outside)
     if config.robustness:
         how = (number_of, config.robustness_samples)
         robust = robustness_of(model, split, answered, how, config.compute, accelerator)
         studies = replace(studies, robustness=robust)
     return replace(figures, studies=studies)
+
+
+def _beside(
+    config: MeasureConfig, split: Split, named: DataConfig, learned: frozenset[str]
+) -> _Beside:
+    """All that may be refused, looked for before the long work."""
+    other, theirs = _other(config, split, learned) if config.compare else (None, frozenset())
+    return _Beside(
+        values=column_of(named, split, config.by) if config.by else [],
+        other=other,
+        learned=learned | theirs,
+        strangers=pictures([config.outside]) if config.outside else None,
+    )
+
+
+def _other(
+    config: MeasureConfig, split: Split, learned: frozenset[str]
+) -> tuple[Classifier, frozenset[str]]:
+    """The model to compare with, and what it has learned from; ConfigError where it does not know the
+    classes of the pictures, or nothing is left to compare on."""
+    named = replace(config.model, model_name_or_path=str(config.compare), model_revision=None)
+    theirs = read_record(resolve(named).folder).learned
+    known = learned | theirs
+    if known and split.size is not None and all(key in known for key, _ in split.entries()):
+        raise ConfigError(
+            f"--compare {config.compare}: one of the two models has learned from each of these "
+            "pictures, so that they say nothing of which is better; --test_dir names others"
+        )
+    other = open_classifier(named)
+    try:
+        model_numbers(split.labels, other.labels)
+    except LabelError as exc:
+        raise ConfigError(f"--compare {config.compare} is of other classes: {exc}") from exc
+    return other, theirs
 
 
 def _known(model: Classifier | Answering, found: Studies) -> Studies:
@@ -195,10 +247,24 @@ def _named(config: MeasureConfig, folder: Path | None) -> tuple[DataConfig, Path
             "data; give --dataset_name, --train_dir or --train_file"
         )
     own, taught = known
+    if not _is_to_be_had(config, own):
+        raise DataError(
+            f"say what to measure on: {config.model.model_name_or_path} was taught with pictures of the "
+            "machine that it comes from; give --dataset_name, --train_dir or --train_file"
+        )
     defaults = DataConfig()
     said = {each.name: getattr(config.data, each.name) for each in fields(DataConfig)}
     changes = {name: value for name, value in said.items() if value != getattr(defaults, name)}
     return replace(own, **changes), taught
+
+
+def _is_to_be_had(config: MeasureConfig, own: DataConfig) -> bool:
+    """Whether a recipe names what is the same on every machine; that of a folder may name what is here,
+    that of a model of the Hub may not, since another folder here may be called the same."""
+    if Path(config.model.model_name_or_path).is_dir():
+        return True
+    named = [flag for flag in SOURCES if getattr(own, flag)]
+    return named == ["dataset_name"] and not Path(str(own.dataset_name)).expanduser().exists()
 
 
 def _data(config: MeasureConfig, named: DataConfig, remembered: Path | None) -> Data:

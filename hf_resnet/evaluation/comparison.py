@@ -1,5 +1,7 @@
 """Two models on the same pictures, and one model on groups of them."""
 
+from collections.abc import Collection
+
 import numpy as np
 
 from hf_resnet.data.metadata import grouped
@@ -11,19 +13,22 @@ from hf_resnet.metrics import difference_interval, mcnemar
 from hf_resnet.metrics.arrays import IntArray
 
 
-def compared(ours: Measured, theirs: Measured, other: str) -> Comparison:
+def compared(
+    ours: Measured, theirs: Measured, other: str, learned: Collection[str] = ()
+) -> Comparison:
     """The difference of the accuracies, and whether chance explains it; both on the same split.
 
     Of the pictures that both could use: a network may find one too small that is enough for another.
+    What either has learned from, by key, says nothing of which is better, and is left out.
     """
     known = {(each.key, each.truth): each.right for each in theirs.outcomes}
-    pairs = [
-        (each.right, known[each.key, each.truth])
-        for each in ours.outcomes
-        if (each.key, each.truth) in known
-    ]
+    both = [each for each in ours.outcomes if (each.key, each.truth) in known]
+    pairs = [(each.right, known[each.key, each.truth]) for each in both if each.key not in learned]
     if not pairs:
-        raise DataError(f"there is no picture that both this model and {other} can use")
+        raise DataError(
+            f"there is no picture that both this model and {other} can use and neither has learned "
+            "from; --test_dir names others"
+        )
     mine_N, other_N = np.array(pairs).T
     won, lost = int((mine_N & ~other_N).sum()), int((other_N & ~mine_N).sum())
     interval = difference_interval(lost, won, len(mine_N))
@@ -38,7 +43,8 @@ def compared(ours: Measured, theirs: Measured, other: str) -> Comparison:
         chance=mcnemar(lost, won),
         n=len(mine_N),
         left_out=len({each.key for each in (*ours.outcomes, *theirs.outcomes)})
-        - len({each.key for each in ours.outcomes if (each.key, each.truth) in known}),
+        - len({each.key for each in both}),
+        learned=len(both) - len(pairs),
     )
 
 

@@ -15,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
+from hf_resnet.errors import counted
 from hf_resnet.evaluation.measured import Measured
 from hf_resnet.fonts import Lettering, cut, family
 from hf_resnet.metrics.arrays import FloatArray, IntArray
@@ -66,7 +67,7 @@ def _colours(matrix_KK: IntArray) -> FloatArray:
 
 
 def _title(measured: Measured, shown: int) -> str:
-    lines = [f"Who is taken for whom: {measured.n:,} pictures of {measured.split}"]
+    lines = [f"Who is taken for whom: {counted(measured.n, 'picture')} of {measured.split}"]
     if shown < len(measured.names):
         lines.append(f"the {shown} of {len(measured.names):,} classes with the most mistakes")
     lines.append("blue: right, orange: wrong; the darker, the more of the class's pictures")

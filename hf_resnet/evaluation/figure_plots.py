@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from hf_resnet.errors import counted
 from hf_resnet.evaluation.measured import Measured
 from hf_resnet.evaluation.studies import Robustness
 from hf_resnet.metrics import Bin, wilson
@@ -29,9 +30,9 @@ def calibration_plot(measured: Measured) -> bytes:
     above.legend(loc="lower right", frameon=False, fontsize=9)
     error = measured.figures["ece"]
     above.set_title(
-        f"How sure and how right: {measured.n:,} pictures of {measured.split}\n"
+        f"{counted(measured.n, 'picture')} of {measured.split}; below the line: surer than right\n"
         f"calibration error {100 * error.value:.1f} % (95 %: {100 * error.low:.1f}–"
-        f"{100 * error.high:.1f}); below the line: surer than right",
+        f"{100 * error.high:.1f})",
         loc="left",
         fontsize=10,
     )

@@ -11,7 +11,7 @@ from accelerate import Accelerator
 
 from hf_resnet.classifier import Classifier
 from hf_resnet.config import ComputeConfig
-from hf_resnet.data import pictures
+from hf_resnet.data import Split
 from hf_resnet.engine import Answering
 from hf_resnet.evaluation.answers import Look, answers
 from hf_resnet.evaluation.figure import Figure
@@ -22,21 +22,23 @@ from hf_resnet.metrics.arrays import Array, FloatArray
 
 def outside_of(
     model: Classifier | Answering,
-    inside_NK: Array,
-    source: str,
+    outside: Split,
+    inside: tuple[str, Array],
     compute: ComputeConfig,
     accelerator: Accelerator | None = None,
 ) -> Outside:
-    """The logits of pictures of the model's classes, against the pictures of the source."""
-    split = pictures([source])
-    found = answers(model, split, compute, accelerator, Look(needs_class=False))
+    """The pictures of none of its classes, against the logits of those that are; `inside` begins with
+    the name under which the others are told of."""
+    source, inside_NK = inside
+    found = answers(model, outside, compute, accelerator, Look(needs_class=False))
     outside_MK = found.logits_NK
     areas = []
     for title, score in (("AUROC of max-softmax", _sureness), ("AUROC of energy", _energy)):
         area, interval = two_sided_auroc(score(inside_NK), score(outside_MK))
         count = len(inside_NK) + len(outside_MK)
         areas.append(Figure(title, area, interval.low, interval.high, count))
-    return Outside(source, len(outside_MK), len(inside_NK), *areas)
+    softest, energy = areas
+    return Outside(source, len(outside_MK), len(inside_NK), softest, energy, len(found.bad))
 
 
 def _sureness(logits_NK: Array) -> FloatArray:

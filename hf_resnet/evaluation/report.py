@@ -10,6 +10,7 @@ from rich.text import Text
 
 from hf_resnet.classifier import Classifier
 from hf_resnet.data import Split
+from hf_resnet.errors import counted
 from hf_resnet.evaluation.contact_sheet import contact_sheet
 from hf_resnet.evaluation.figure import Figure
 from hf_resnet.evaluation.measured import ClassFigures, Measured
@@ -36,7 +37,7 @@ LONGEST_NAME = 32
 def table(measured: Measured) -> RenderableType:
     """The tidy table for the screen: rich.print(table(measured))."""
     parts: list[RenderableType] = [
-        Text(f"Measured on {measured.n:,} pictures ({measured.split})", style="bold"),
+        Text(f"Measured on {counted(measured.n, 'picture')} ({measured.split})", style="bold"),
         _headline(measured),
         _classes(measured),
     ]
@@ -128,7 +129,8 @@ def _classes(measured: Measured) -> RenderableType:
     left = order[MOST_CLASSES:]
     if not left:
         return names
-    least = f", each with an F1 of {_percent(left[0].f1)} or more" if left[0].pictures else ""
+    more = " or more" if left[0].f1 < 1 else ""
+    least = f", each with an F1 of {_percent(left[0].f1)}{more}" if left[0].pictures else ""
     return Group(names, Text(f"  … and {len(left):,} more classes{least}"))
 
 

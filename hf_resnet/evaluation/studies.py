@@ -94,6 +94,9 @@ class Comparison:
     left_out: int = 0
     """and those that one of them alone could."""
 
+    learned: int = 0
+    """Pictures left out, since one of the models has learned from them."""
+
     @property
     def difference(self) -> float:
         return self.ours - self.theirs
@@ -128,6 +131,8 @@ class Outside:
 
     max_softmax: Figure
     energy: Figure
+    left_out: int = 0
+    """Files of none of the classes that could not be used."""
 
 
 @dataclass(frozen=True)

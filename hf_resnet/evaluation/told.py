@@ -83,12 +83,18 @@ def _conformal(found: Conformal) -> list[str]:
 def _comparison(found: Comparison) -> list[str]:
     difference, low, high = (100 * each for each in (found.difference, found.low, found.high))
     chance = "p < 0.001" if found.chance < 0.001 else f"p = {found.chance:.2g}"
-    left = f" ({counted(found.left_out, 'other')} only one of them could use)"
+    left = (
+        f" ({counted(found.left_out, 'other')} only one of them could use)"
+        if found.left_out
+        else ""
+    )
+    if found.learned:
+        left += f" ({counted(found.learned, 'other')} left out, from which one of them has learned)"
     verdict = "more than chance explains" if found.chance < 0.05 else "chance explains it"
     return [
         f"{_percent(found.ours)} right where that has {_percent(found.theirs)}: "
         f"{difference:+.1f} points (95 %: {low:+.1f} to {high:+.1f}), on the same {found.n:,} pictures"
-        f"{left if found.left_out else ''}",
+        f"{left}",
         f"{found.won:,} are right here alone, {found.lost:,} there alone: {verdict} "
         f"(McNemar's exact test, {chance})",
     ]
@@ -104,9 +110,10 @@ def _groups(found: Groups) -> list[str]:
 
 
 def _outside(found: Outside) -> list[str]:
+    left = f" ({counted(found.left_out, 'file')} could not be used)" if found.left_out else ""
     return [
-        f"{counted(found.outside, 'picture')} of {found.source} against the {found.inside:,} measured "
-        "on; 50 % is a guess",
+        f"{counted(found.outside, 'picture')} of {found.source}{left} against the {found.inside:,} "
+        "measured on; 50 % is a guess",
         f"told apart by the largest probability: AUROC {short(found.max_softmax)}",
         f"told apart by the energy: AUROC {short(found.energy)}",
     ]
