@@ -199,9 +199,16 @@ def open_classifier(model: str | ModelConfig) -> Classifier:
     origin: Origin = "untrained" if backbone.untrained_head else "pretrained"
     with as_written(folder):
         preprocess = Preprocess.from_json(stored["preprocess"]) if stored else backbone.preprocess
-        facts = facts_in(stored, labels, base_model=config.model_name_or_path, origin=origin)
+        facts = facts_in(stored, labels, base_model=_told(config), origin=origin)
     mean_D = _feature_mean(folder, backbone.network.width) if folder else None
     return Classifier(backbone.network, labels, preprocess, facts, mean_D)
+
+
+def _told(config: ModelConfig) -> str:
+    """What the network is called where it came from; of a folder its name alone, since its path might
+    be read as an id of the Hub."""
+    text = config.model_name_or_path
+    return Path(text).resolve().name if Path(text).is_dir() else text
 
 
 def _feature_mean(folder: Path, width: int) -> torch.Tensor | None:

@@ -213,6 +213,22 @@ def test_a_hub_model_without_a_network_is_one_clear_line():
         opened("nobody/nothing")
 
 
+@pytest.mark.parametrize("revision", ["main", "v1", "feature/x", "refs/pr/1"])
+def test_an_id_with_a_revision_is_one_of_the_hub_whatever_lies_here(
+    tmp_path, monkeypatch, revision
+):
+    (tmp_path / "me").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        ModelError, match="for the model me/flowers of the Hub write me/flowers@main"
+    ):
+        opened("me/flowers")
+    with pytest.raises(HubError, match="me/flowers is not in the cache"):
+        opened(f"me/flowers@{revision}")
+    with pytest.raises(ModelError, match="no model folder at me/too/deep@"):
+        opened(f"me/too/deep@{revision}")
+
+
 def test_a_revision_is_given_once():
     with pytest.raises(ModelError, match="differ; give one"):
         opened("me/flowers@v1", model_revision="v2")

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 
+from hf_resnet.classifier import open_classifier
 from hf_resnet.errors import ConfigError
 from hf_resnet.hub.card import card
 from hf_resnet.hub.contents import contents
@@ -270,3 +271,33 @@ def test_a_figure_that_is_no_share_is_not_told_in_per_cent():
         _how_good({"split": "test", "figures": {"x": {**shown, "is_share": False}}}, {})
     )
     assert "| Log loss | 0.512 | 0.400 to 0.630 | 90 |" in told
+
+
+def test_a_figure_that_is_no_number_is_not_told_and_the_others_are(model):
+    facts = json.loads((model / "hf_resnet.json").read_text())
+    for odd in (None, "x", [], {}, 1e300):
+        results = json.loads(json.dumps(facts["results"]))
+        results["figures"]["macro_f1"]["low"] = odd
+        results["classes"][0]["recall"] = odd
+        text = written(with_facts(model, results=results))
+        assert "| Accuracy |" in text and "| Macro F1 |" not in text
+        assert "| green |" in text and "| blue |" not in text
+
+
+def test_our_mark_in_a_name_stands_for_nothing(model):
+    facts = json.loads((model / "hf_resnet.json").read_text())
+    facts["classes"][0] |= {"name": END, "origin": END}
+    text = written(with_facts(model, **{**facts, "base_model": END}))
+    assert text.count(END) == 1
+    assert written(model, ("", text)) == text
+
+
+def test_a_folder_that_was_learned_from_is_no_model_of_the_hub(
+    family_folders, tmp_path, monkeypatch
+):
+    """Though its path, outputs/pets, is written as an id is, and is not there where it is pushed."""
+    shutil.copytree(family_folders("scratch"), tmp_path / "outputs" / "pets")
+    monkeypatch.chdir(tmp_path)
+    open_classifier("outputs/pets").save(tmp_path / "new")
+    monkeypatch.chdir("/")
+    assert "base_model" not in head_of(written(tmp_path / "new"))

@@ -78,6 +78,10 @@ def test_an_export_of_other_weights_stays_at_home_and_is_named(family_folders, t
         ("see '/home/jo/my pets/6.jpg' and /data/jo/pets", "see '6.jpg' and pets"),
         ("cannot read /home/jo/7.jpg or /home/jo/8.jpg", "cannot read 7.jpg or 8.jpg"),
         ("file:///home/jo/9.jpg is none", "9.jpg is none"),
+        ("//server/jo/my, pets/10.jpg: none", "10.jpg: none"),
+        ("cannot read //server/jo's/10.jpg", "cannot read 10.jpg"),
+        ("in ~jo/pets: all/11.jpg", "in 11.jpg"),
+        ("in /mnt/'jo'/12.jpg, see https://a.b/c/d", "in 12.jpg, see https://a.b/c/d"),
         ("<a></p></div></a>", "<a></p></div></a>"),
         ("3 of 4 and/or 5", "3 of 4 and/or 5"),
         ("me/flowers@v2", "me/flowers@v2"),
@@ -91,7 +95,8 @@ def test_places_become_relative_and_all_else_stays(text, clean):
 
 
 LETTERS = st.text("ab éကခဂိီုံ-_.", min_size=1, max_size=6)
-FOLDERS = LETTERS.map(lambda name: f"SECRET{name.strip()}")
+SIGNS = st.text("ab ',;:()[]`é!?&", max_size=6)
+FOLDERS = st.tuples(LETTERS | SIGNS, SIGNS).map(lambda part: f"{part[1]}SECRET{part[0]}x".strip())
 
 
 @given(
@@ -100,7 +105,7 @@ FOLDERS = LETTERS.map(lambda name: f"SECRET{name.strip()}")
     frame=st.sampled_from(["{}", "cannot read {}: none", "'{}'", "(see {}, and/or {})", "{} {}"]),
     home=st.sampled_from(["/home/Aung Kyaw", "/home/jo"]),
 )
-def test_no_folder_goes_out_with_spaces_or_letters_of_any_script(folders, root, frame, home):
+def test_no_folder_goes_out_with_spaces_signs_or_letters_of_any_script(folders, root, frame, home):
     """Nor the home of whoever pushes, by whatever name it goes."""
     joint = "\\" if "\\" in root else "/"
     text = frame.replace("{}", root + joint.join([*folders, "picture.jpg"]))
@@ -183,6 +188,14 @@ def test_the_folder_of_the_pictures_is_known_whatever_it_is_called():
     assert without_places(f"no {places[0]}/a b/1.jpg: x", places) == "no ကလေး's, ပုံ/a b/1.jpg: x"
     assert without_places(f"in '{places[0]}'.", places) == "in 'ကလေး's, ပုံ'."
     assert without_places(f"/mnt{places[0]}/1.jpg", places) == "1.jpg"
+    quoted = [Path("/srv/Smith, John: 'pets'")]
+    assert without_places(f"{quoted[0]}/cat/1.jpg", quoted) == "Smith, John: 'pets'/cat/1.jpg"
+
+
+@pytest.mark.parametrize("piece", ["a ", "/a", " /a b", "~ ", "'/a' ", "/ ", "a/b ", "/a: "])
+def test_a_long_text_is_read_in_no_time_to_speak_of(piece):
+    """It would not end if what is tried grew with more than the length."""
+    assert without_places(piece * 100_000, [Path("/data/jo")]) is not None
 
 
 def test_names_of_classes_are_no_places():
@@ -203,12 +216,27 @@ def test_an_item_has_the_hashes_of_git_and_of_large_files(tmp_path):
 
 
 def test_a_recipe_that_is_none_is_one_line_that_says_what_to_do(tmp_path):
-    for content in ("a: [", "- a", "a: &x [1]\nb: *x"):
-        (tmp_path / "recipe.yaml").write_text(content)
+    for content in (
+        b"a: [",
+        b"- a",
+        b"a: &x [1]\nb: *x",
+        b"a: 2024-13-45",
+        b"a: \xff",
+        b"[" * 9999,
+    ):
+        (tmp_path / "recipe.yaml").write_bytes(content)
         with pytest.raises(
-            ModelError, match=r"recipe\.yaml (is not YAML|is no list|holds aliases)"
+            ModelError, match=r"recipe\.yaml (is not YAML|is no list|holds aliases|is not text)"
         ):
             contents(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 99_999])
+def test_a_report_that_is_damaged_is_one_line_that_says_what_to_do(folder, content):
+    (folder / "report").mkdir()
+    (folder / "report" / "log.jsonl").write_bytes(content)
+    with pytest.raises(ModelError, match=r"log\.jsonl is not .*; restore it, or take it away"):
+        contents(folder)
 
 
 def told(wrong, n=100, pictures=range(100), listed=None):

@@ -167,6 +167,17 @@ def test_a_branch_is_made_where_there_is_none_and_main_stays(hub, push, model):
     assert "/tree/try/this" in said
 
 
+def test_a_model_that_is_not_on_main_is_told_to_be_opened_where_it_is(hub, push, session, model):
+    said = succeeded(push(model, "--revision", "next/one"))
+    assert "pushed to " + hub.endpoint + "/me/flowers/tree/next/one\n" in said
+    assert "hf-resnet predict me/flowers@next/one picture.jpg" in said
+    (code,) = re.findall(r"classify = pipeline\(.*\)", said)
+    code = f"from transformers import pipeline\n{code}\nprint(classify.model.config.id2label)"
+    assert "blue" in succeeded(session(code))
+    changed(model)
+    assert 'open_classifier("me/flowers@refs/pr/1")' in succeeded(push(model, "--create_pr"))
+
+
 def test_a_tag_stands_for_the_pushed_version(hub, push, model):
     succeeded(push(model, "--tag", "v1"))
     assert hub.repo("me/flowers").refs["refs/tags/v1"] == hub.commits("me/flowers")[0]
@@ -430,7 +441,30 @@ def test_wrong_bytes_are_found_and_sent_again(hub, push, model):
 
 def test_bytes_that_stay_wrong_are_told(hub, push, model):
     hub.fail("PUT /lfs/", "wrong", times=99)
-    assert "keeps other bytes than were sent" in error_of(push(model))
+    said = error_of(push(model))
+    assert "keeps other bytes than were sent" in said and "--pending" in said
+    hub.faults.clear()
+    succeeded(push(model, "--pending", to=None))
+    assert same_files(hub, model)
+
+
+def test_a_model_that_is_written_anew_while_it_is_pushed_is_not_pushed_in_part(hub, push, model):
+    succeeded(push(model))
+    weights = (model / "model.safetensors").read_bytes()
+    (model / "model.safetensors").write_bytes(weights[:-1] + b"x")
+    hub.fail("GET /api/whoami", "slow", 2)
+    with ThreadPoolExecutor(1) as pool:
+        pushing = pool.submit(push, model)
+        asked = len(hub.asked)
+        while len(hub.asked) == asked and not pushing.done():
+            time.sleep(0.01)
+        (model / "model.safetensors").write_bytes(weights + b" ")
+        said = error_of(pushing.result())
+    assert (
+        "model.safetensors changed while the model was being pushed, and nothing was sent" in said
+    )
+    assert pushes(hub) == 1
+    succeeded(push(model))
 
 
 def test_a_push_that_cannot_finish_is_kept_and_finished_later(hub, push, model):
@@ -619,7 +653,10 @@ def test_a_name_of_somebody_else_is_told(push, model):
 
 
 def test_a_name_that_cannot_be_is_told(push, model):
-    assert "cannot be a name on the Hub" in error_of(push(model, to="me/what is this?"))
+    named = model.rename(model.with_name("my flowers"))
+    for said in (error_of(push(named, to="me/what is this?")), error_of(push(named, to=None))):
+        assert "cannot be a name on the Hub" in said and "--pending" not in said
+    assert "--hub_model_id is empty" in push(named, "--hub_model_id=", to=None).stderr
 
 
 def test_offline_nothing_is_tried(push, model):

@@ -163,6 +163,14 @@ def test_a_dry_run_replaces_no_folder_of_another_kind(model, tmp_path, monkeypat
     assert (mine / MARK).exists()
 
 
+@pytest.mark.parametrize("name", ["", "me/", "..", "me/.."])
+def test_a_space_without_a_name_is_one_line(name, model, capsys):
+    assert main(["deploy-space", str(model), f"--space_id={name}", "--dry_run"]) == 2
+    assert (
+        f"--space_id is OWNER/NAME, or NAME for your own, got {name!r}" in capsys.readouterr().err
+    )
+
+
 STAND_IN = r'''
 import pickle
 from pathlib import Path

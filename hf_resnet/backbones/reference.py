@@ -1,10 +1,14 @@
 """Where a model is: what a person writes for --model_name_or_path, turned into a folder on disk.
 
 The only place of this floor that talks to the Hub. It fetches configuration and safetensors, never a
-pickle, and Python code only where that was asked for.
+pickle, and Python code only where that was asked for. The surprise: of a Hub that is busy the client
+says the same as of no network at all, so what it stumbled over is looked up before it is told.
 """
 
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from hf_resnet.config import ModelConfig
@@ -16,11 +20,16 @@ _PATTERNS = (
     "processor_config.json",
     "hf_resnet.json",
     "splits.json",
+    "recipe.yaml",
     "feature_mean.safetensors",
     "model.safetensors",
     "model-*.safetensors",
     "model.safetensors.index.json",
 )
+_WAITS = (1.0, 2.0, 4.0)
+_LONGEST = 20.0
+_NO_NETWORK = ("ConnectError", "ConnectTimeout", "ProxyError")
+"""Errors, by name, of a client that reached nobody: no waiting helps there."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +51,10 @@ def resolve(config: ModelConfig) -> Reference:
         return Reference("folder", text, Path(text))
     if looks_like_path(text):
         near = did_you_mean(Path(text).name, _names_beside(Path(text)))
+        meant = f" (for the model {text} of the Hub write {text}@main)" if _may_be_id(text) else ""
         raise ModelError(
             f"no model folder at {text}{near}; give a folder with config.json and model.safetensors, "
-            "a Hub id such as microsoft/resnet-50, timm:NAME, scratch:resnet50 or "
+            f"a Hub id such as microsoft/resnet-50{meant}, timm:NAME, scratch:resnet50 or "
             "packaged:efficientnet-lite0"
         )
     repo, at, revision = text.partition("@")
@@ -56,10 +66,16 @@ def resolve(config: ModelConfig) -> Reference:
 
 
 def looks_like_path(text: str) -> bool:
-    """Whether this can only be meant as a place on disk, since no Hub id is written so."""
-    if text.startswith(("/", "~", ".")) or text.count("/") > 1 or "\\" in text:
+    """Whether this is meant as a place on disk: no Hub id is written so, or it is named without a
+    revision and the folder it would lie in is there."""
+    repo, at, _ = text.partition("@")
+    if text.startswith(("/", "~", ".")) or repo.count("/") > 1 or "\\" in text:
         return True
-    return "/" in text and Path(text).parent.is_dir()
+    return "/" in repo and not at and Path(repo).parent.is_dir()
+
+
+def _may_be_id(text: str) -> bool:
+    return not text.startswith(("/", "~", ".")) and text.count("/") == 1 and "\\" not in text
 
 
 def _names_beside(path: Path) -> list[str]:
@@ -74,10 +90,10 @@ def fetch(repo: str, revision: str, *, code: bool = False, weights: bool = True)
     from huggingface_hub import errors, snapshot_download
 
     patterns = [p for p in _PATTERNS if weights or not p.startswith("model")]
+    patterns += ["*.py"] if code else []
+    download = partial(snapshot_download, repo, revision=revision, allow_patterns=patterns)
     try:
-        found = snapshot_download(
-            repo, revision=revision, allow_patterns=[*patterns, *(["*.py"] if code else [])]
-        )
+        return Path(_patiently(download))
     except errors.HFValidationError as exc:
         raise ModelError(
             f"{repo!r} is neither a folder nor a Hub id such as microsoft/resnet-50; check it"
@@ -96,15 +112,80 @@ def fetch(repo: str, revision: str, *, code: bool = False, weights: bool = True)
             f"the Hub has no model {repo!r}, or it is private; check the name, "
             "and log in with `hf auth login` if it is yours"
         ) from exc
-    except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled) as exc:
-        raise HubError(
+    except (OSError, errors.OfflineModeIsEnabled, errors.HTTPError) as exc:  # type: ignore[attr-defined]
+        if _passes(exc) and (stored := _stored(download)):
+            return stored
+        raise HubError(_not_given(exc, repo)) from exc
+
+
+def _patiently(download: Callable[[], str]) -> str:
+    """What it gives, after waiting where the Hub is busy or the connection breaks."""
+    from huggingface_hub import errors
+
+    until = time.monotonic() + _LONGEST  # of some calls the client itself tries many times
+    for wait in _WAITS:
+        try:
+            return download()
+        except (OSError, errors.HTTPError) as exc:  # type: ignore[attr-defined]
+            if not _passes(exc) or time.monotonic() > until:
+                raise
+            time.sleep(wait)
+    return download()
+
+
+def _stored(download: Callable[..., str]) -> Path | None:
+    """What was fetched whole before; the client looks there by itself unless the connection broke."""
+    from huggingface_hub import errors
+
+    try:
+        return Path(download(local_files_only=True))
+    except (errors.LocalEntryNotFoundError, errors.IncompleteSnapshotError):
+        return None
+
+
+def _passes(exc: BaseException) -> bool:
+    """Whether the same may well succeed a little later."""
+    from huggingface_hub import errors
+
+    status = _status_of(exc)
+    if status is not None:
+        return status in (408, 429) or status >= 500
+    broken = [each for each in _chain(exc) if isinstance(each, errors.HTTPError)]  # type: ignore[attr-defined]
+    return bool(broken) and not any(type(each).__name__ in _NO_NETWORK for each in broken)
+
+
+def _not_given(exc: BaseException, repo: str) -> str:
+    """Why the files could not be had, and what to do."""
+    from huggingface_hub import errors
+
+    status = _status_of(exc)
+    if status == 401:
+        return "the Hub does not know your token; log in with `hf auth login`, or set HF_TOKEN"
+    if status is not None and (status in (408, 429) or status >= 500):
+        return (
+            f"the Hub is busy or in trouble (status {status}) and gave no {repo}; try again later"
+        )
+    if isinstance(exc, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled):
+        return (
             f"the Hub cannot be reached and {repo} is not in the cache; try again with a network, or "
             "use packaged:efficientnet-lite0, which needs none"
-        ) from exc
-    except (errors.HfHubHTTPError, OSError) as exc:
-        raise HubError(f"the Hub did not give {repo}: {_first_line(exc)}; try again") from exc
-    return Path(found)
+        )
+    return f"the Hub did not give {repo}: {_first_line(exc)}; try again"
 
 
-def _first_line(exc: Exception) -> str:
+def _status_of(exc: BaseException) -> int | None:
+    """The code that the Hub answered with, where it answered."""
+    answers = (
+        getattr(getattr(each, "response", None), "status_code", None) for each in _chain(exc)
+    )
+    return next((status for status in answers if isinstance(status, int)), None)
+
+
+def _chain(exc: BaseException | None) -> Iterator[BaseException]:
+    while exc is not None:
+        yield exc
+        exc = exc.__cause__ or exc.__context__
+
+
+def _first_line(exc: BaseException) -> str:
     return (str(exc).strip().splitlines() or [type(exc).__name__])[0]

@@ -44,15 +44,20 @@ def push(folder: Path, wanted: Wanted, console: Console, *, token: str | None = 
     except HubError as exc:
         if not marker_of(folder).exists():
             raise
-        raise HubError(f"{exc}. To finish it: hf-resnet push {folder} --pending") from exc
+        raise HubError(f"{exc}. To finish it: {_command(folder)} --pending") from exc
 
 
 def show(published: Published, folder: Path, console: Console) -> None:
     """Where it is, and the ways to use it."""
     console.print(f"\npushed to {published.url}")
-    for title, _, code in ways(read_object(folder / "config.json"), published.repo):
+    config = read_object(folder / "config.json")
+    for title, _, code in ways(config, published.repo, published.revision):
         console.print(f"\nwith {title}:\n")
         console.print("\n".join(f"  {line}" if line else "" for line in code.splitlines()))
+
+
+def _command(folder: Path) -> str:
+    return shlex.join(["hf-resnet", "push", str(folder)])
 
 
 def _wanted(config: PushConfig, folder: Path) -> Wanted:
@@ -71,7 +76,7 @@ def _before(folder: Path) -> Wanted:
     found = pending(folder)
     if found is None:
         raise ConfigError(
-            f"no push from {folder} is unfinished; push with hf-resnet push {folder} --hub_model_id "
+            f"no push from {folder} is unfinished; push with {_command(folder)} --hub_model_id "
             "OWNER/NAME"
         )
     return found

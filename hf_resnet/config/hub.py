@@ -77,6 +77,9 @@ class PushConfig:
     def __post_init__(self) -> None:
         if self.create_pr and self.tag:
             raise ConfigError("a pull request cannot have a tag; leave out --tag, or --create_pr")
+        for name in ("hub_model_id", "revision", "tag"):
+            if getattr(self, name) == "":
+                raise ConfigError(f"--{name} is empty; give a name, or leave it out")
         asked = (self.hub_model_id, self.hub_private_repo, self.create_pr, self.tag, self.force)
         if self.pending and (any(asked) or self.license or self.revision != "main"):
             raise ConfigError("--pending stands alone: it goes on with what was asked for before")

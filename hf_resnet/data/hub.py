@@ -19,7 +19,7 @@ from huggingface_hub import constants
 
 from hf_resnet.data.columns import RawSplit
 from hf_resnet.data.place import Place
-from hf_resnet.data.refusals import translated
+from hf_resnet.data.refusals import patiently, translated
 
 SAVED = ("dataset_dict.json", "state.json")
 """Files that `save_to_disk` leaves in a folder, which `load_dataset` refuses."""
@@ -73,8 +73,10 @@ def _load(name: str, config: str | None, *, streaming: bool) -> tuple[Any, str]:
             return datasets.load_dataset(str(folder.resolve()), config, streaming=streaming), name
     plain, _, revision = name.partition("@")
     with translated(plain, revision), _switched(offline=not reachable()):
-        loaded = datasets.load_dataset(
-            plain, config, revision=revision or None, streaming=streaming
+        loaded = patiently(
+            lambda: datasets.load_dataset(
+                plain, config, revision=revision or None, streaming=streaming
+            )
         )
     return loaded, name
 

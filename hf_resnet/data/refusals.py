@@ -5,8 +5,10 @@ unrelated types for a handful of causes, and wrap the cause in another error as 
 whole chain is looked through.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import datasets
 import datasets.exceptions as theirs
@@ -32,6 +34,29 @@ UNREACHABLE = (
     ConnectionError,
     TimeoutError,
 )
+
+
+WAITS = (1.0, 2.0, 4.0)
+LONGEST = 20.0
+Answer = TypeVar("Answer")
+
+
+def patiently(call: Callable[[], Answer]) -> Answer:
+    """What the call gives, after waiting where the Hub is busy or hangs up."""
+    until = time.monotonic() + LONGEST  # some of it the client itself tries many times
+    for wait in WAITS:
+        try:
+            return call()
+        except CAUGHT as exc:
+            chain = list(_chain(exc))
+            status = _status_of(chain)
+            passes = (
+                _any(chain, BROKEN) if status is None else status in (408, 429) or status >= 500
+            )
+            if not passes or time.monotonic() > until:
+                raise
+            time.sleep(wait)
+    return call()
 
 
 @contextmanager
@@ -82,6 +107,8 @@ def _refused(chain: list[BaseException], text: str, name: str) -> str | None:
     status = _status_of(chain)
     if status in (None, 404) or _any(chain, hub.RepositoryNotFoundError):
         return None
+    if status == 401:
+        return "the Hub does not know your token; log in with `hf auth login`, or set HF_TOKEN"
     return f"the Hub refused the data set {name}, with status {status}; try again later"
 
 

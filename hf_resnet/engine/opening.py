@@ -75,7 +75,8 @@ def open_fastest(
     if backend != "auto":
         if not folder.is_dir():
             raise ModelError(
-                f"{folder} is no model folder, and exports lie in those; leave --backend out"
+                f"{folder} is no model folder, and exports lie in those; leave --backend out, or fetch "
+                "a model of the Hub with `hf download OWNER/NAME --local-dir FOLDER` and name that"
             )
         try:
             return _exported(folder, backend, compute, ())

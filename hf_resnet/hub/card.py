@@ -22,6 +22,7 @@ from hf_resnet.hub.uses import libraries, ways
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 _MOST_CLASSES = 200
+_LARGEST = 1e15
 _METRICS = {"accuracy": "accuracy", "top_5_accuracy": "accuracy", "macro_f1": "f1"}
 _ORIGINS = {
     "pretrained": "as the network came",
@@ -90,9 +91,13 @@ def _results(facts: dict[str, Any], dataset: str | None) -> list[EvalResult]:
 
 
 def _figures(results: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    known = ("title", "value", "low", "high", "n")
+    """Those that can be told; one that is no number (null in JSON) is not."""
     figures = _dictionary(results.get("figures")).items()
-    return [(name, each) for name, each in figures if set(known) <= set(_dictionary(each))]
+    return [
+        (name, each)
+        for name, each in figures
+        if _are_numbers(_dictionary(each), "value", "low", "high", "n") and "title" in each
+    ]
 
 
 def _hub_dataset(recipe: dict[str, Any]) -> str | None:
@@ -112,7 +117,7 @@ def _sections(
     facts: dict[str, Any], config: dict[str, Any], items: Mapping[str, Item], repo: str
 ) -> Iterator[str]:
     results, data = _dictionary(facts.get("results")), _dictionary(facts.get("data"))
-    classes = [_dictionary(each) for each in facts.get("classes") or ()]
+    classes = _dictionaries(facts.get("classes"))
     yield f"# {repo.partition('/')[2]}\n"
     yield (
         f"An image classifier of {counted(len(classes), 'class')}, made with hf-resnet from "
@@ -150,14 +155,15 @@ def _how_good(results: dict[str, Any], items: Mapping[str, Item]) -> Iterator[st
 
 
 def _per_class(results: dict[str, Any]) -> Iterator[str]:
-    rows = [_dictionary(each) for each in results.get("classes") or ()]
+    shares = ("precision", "recall", "f1")
+    rows = [each for each in _dictionaries(results.get("classes")) if _are_numbers(each, *shares)]
     if not rows:
         return
     yield "## Class by class\n"
     yield "| class | pictures | precision | recall | F1 |\n|---|---|---|---|---|"
     for row in rows[:_MOST_CLASSES]:
-        shares = [f"{100 * float(row.get(key, 0)):.1f} %" for key in ("precision", "recall", "f1")]
-        yield f"| {cell(row.get('name'))} | {row.get('pictures', 0)} | {' | '.join(shares)} |"
+        told = " | ".join(f"{100 * float(row[key]):.1f} %" for key in shares)
+        yield f"| {cell(row.get('name'))} | {cell(row.get('pictures', 0))} | {told} |"
     if len(rows) > _MOST_CLASSES:
         yield f"\n{len(rows) - _MOST_CLASSES:,} more are in `hf_resnet.json`."
     yield ""
@@ -174,7 +180,7 @@ def _origins(classes: list[dict[str, Any]]) -> Iterator[str]:
     for origin, there in by_origin.items():
         names = ", ".join(_told(each) for each in there[:_MOST_CLASSES])
         more = f" and {len(there) - _MOST_CLASSES:,} more" if len(there) > _MOST_CLASSES else ""
-        yield f"- {_ORIGINS.get(origin, origin)}: {names}{more}"
+        yield f"- {_ORIGINS.get(origin, cell(origin))}: {names}{more}"
     yield ""
 
 
@@ -208,9 +214,9 @@ def _limits(results: dict[str, Any], data: dict[str, Any], classes: int) -> Iter
     )
     yield "- The figures hold for pictures such as those it was measured on, and for no others."
     yield from (f"- {each}" for each in studied(results))
-    bad = len(data.get("bad_pictures") or ())
-    if bad:
-        yield f"- {counted(bad, 'file')} among the pictures could not be used for training."
+    bad = data.get("bad_pictures")
+    if bad and isinstance(bad, list):
+        yield f"- {counted(len(bad), 'file')} among the pictures could not be used for training."
     for note in [*_texts(results.get("notes")), *_texts(data.get("notes"))]:
         yield f"- {cell(note)}"
     yield ""
@@ -220,10 +226,20 @@ def _dictionary(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def _dictionaries(value: Any) -> list[dict[str, Any]]:
+    return [_dictionary(each) for each in value] if isinstance(value, list) else []
+
+
+def _are_numbers(found: dict[str, Any], *keys: str) -> bool:
+    """Whether these are there, and are numbers that a card can tell."""
+    values = [found.get(key) for key in keys]
+    return all(isinstance(each, int | float) and abs(each) < _LARGEST for each in values)
+
+
 def _texts(value: Any) -> list[str]:
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
 def _code(value: Any) -> str:
     text = " ".join(str(value).split())
-    return f"`{text}`" if "`" not in text else cell(text)
+    return cell(text) if "`" in text or "<!--" in text else f"`{text}`"

@@ -8,6 +8,7 @@ name of a person or a customer goes out with a path. And a link that leads out o
 """
 
 import fnmatch
+import functools
 import hashlib
 import io
 import json
@@ -50,11 +51,12 @@ _NAMES = {"classes", "label", "predicted", "truth", "answer", "names", "label_na
 _NAMES |= {"id2label", "label2id", "keep", "drop", "rename", "merge", "add"}
 """Keys behind which stand names of classes, which are no places whatever they look like."""
 _START = r"""(?<![^\s'"`(\[{<>=,;:|])"""
-_PART = r"""[^\s'",;:<>|/\\](?:[^\n'",;:<>|/\\]*[^\s'",;:<>|/\\])?"""
-_PLACE = re.compile(
-    rf"""{_START}(?:\\\\|(?:file://|~|[A-Za-z]:)?[/\\])(?:{_PART}[/\\])+([^\s'",;:<>|/\\]+)"""
-)
-"""A path from its root on, also with spaces in the names of its folders."""
+_END = r"""(?![^\s'"`)\]}<>,;:|/\\])"""
+_ROOT = r"""(?:\\\\|(?<!:)//|(?:file://|~[^\s'"`,;:<>|/\\]*|[A-Za-z]:)?[/\\])"""
+_PART = r"""[^\s"<>|/\\][^\n"<>|/\\]*(?<!\s)(?<!\s['`(\[{])"""
+_FOLDERS = rf"""(?:{_PART}(?!//)[/\\])+(?=\S)"""
+"""Folders below one another. Their names may hold all that a sentence does, so of a sentence that goes
+on with another path a little may be lost: better that than half of a name."""
 
 
 @dataclass(frozen=True)
@@ -165,16 +167,32 @@ def _places(folder: Path) -> list[Path]:
 
 
 def _yaml(path: Path) -> dict[str, Any]:
-    text = path.read_text(encoding="utf-8")
+    text = _text(path)
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
             raise ModelError(f"{path} holds aliases (*), which are not read; write it out")
         found = yaml.safe_load(text)
-    except yaml.YAMLError as exc:
+    except (yaml.YAMLError, ValueError, RecursionError) as exc:  # a date that is none is the second
         raise ModelError(f"{path} is not YAML: {' '.join(str(exc).split())}; restore it") from exc
     if not isinstance(found, dict):
         raise ModelError(f"{path} is no list of `name: value` lines; restore it")
     return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as exc:
+        raise ModelError(f"{path} is not text in UTF-8; restore it, or take it away") from exc
+
+
+def _lines(path: Path) -> list[Any]:
+    try:
+        return [json.loads(line) for line in _text(path).splitlines()]
+    except (ValueError, RecursionError) as exc:
+        raise ModelError(
+            f"{path} is not a list of JSON lines; restore it, or take it away"
+        ) from exc
 
 
 def _cleaned(path: Path, places: Sequence[Path]) -> Path | bytes:
@@ -185,7 +203,7 @@ def _cleaned(path: Path, places: Sequence[Path]) -> Path | bytes:
         clean = without_places(found, places)
         text = json.dumps(clean, indent=2, ensure_ascii=False) + "\n"
     elif path.suffix == ".jsonl":
-        found = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        found = _lines(path)
         clean = without_places(found, places)
         text = "".join(json.dumps(each) + "\n" for each in clean)
     elif path.name == RECIPE_FILE:
@@ -193,7 +211,7 @@ def _cleaned(path: Path, places: Sequence[Path]) -> Path | bytes:
         clean = without_places(found, places)
         text = yaml.safe_dump(clean, sort_keys=False, allow_unicode=True)
     elif path.suffix == ".html":
-        found = path.read_text(encoding="utf-8")
+        found = _text(path)
         text = clean = without_places(found, places)
     else:
         return path
@@ -201,7 +219,8 @@ def _cleaned(path: Path, places: Sequence[Path]) -> Path | bytes:
 
 
 def without_places(value: Any, places: Sequence[Path]) -> Any:
-    """The value with every place on this machine in its texts made relative."""
+    """The value with every place on this machine in its texts made relative: to the places, which are
+    told by their names, else to the folder that it lies in."""
     if isinstance(value, dict):
         return {
             key: each if key in _NAMES else without_places(each, places)
@@ -213,22 +232,28 @@ def without_places(value: Any, places: Sequence[Path]) -> Any:
 
 
 def _relative(text: str, places: Sequence[Path]) -> str:
-    home = Path.home()
-    for place in places:
-        text = _replaced(text, str(place), place.name)
-    if len(home.parts) > 1:
-        text = _replaced(text, str(home), "~")
-    if _is_absolute(text) and "\n" not in text:
+    home = str(Path.home()) if len(Path.home().parts) > 1 else ""
+    known = _known(tuple(map(str, places)), home)
+    if _is_absolute(text) and "\n" not in text and not known.match(text):
         return PureWindowsPath(text).name
-    return _PLACE.sub(r"\1", text)
+    return known.sub(lambda found: _short(found, home), text)
 
 
-def _replaced(text: str, place: str, name: str) -> str:
-    """The text with the place by its name, wherever it stands as a whole."""
-    if place not in text:
-        return text
-    pattern = rf"""{_START}{re.escape(place)}(?![^\s'"`)\]}}<>,;:|/\\])"""
-    return re.sub(pattern, lambda _: name, text)
+@functools.cache
+def _known(places: tuple[str, ...], home: str) -> re.Pattern[str]:
+    """What finds a place in a text: one of these, the home of a person, or any path from its root on."""
+    named = "|".join(map(re.escape, places)) or "(?!)"
+    homely = rf"{re.escape(home)}(?:[/\\]{_FOLDERS}|[/\\](?=\S)|{_END})" if home else "(?!)"
+    return re.compile(
+        rf"{_START}(?:(?P<place>{named}){_END}(?P<joint>[/\\]?)|{homely}|{_ROOT}{_FOLDERS})"
+    )
+
+
+def _short(found: re.Match[str], home: str) -> str:
+    """What is told in its stead: a name, or nothing, where the name of a file follows."""
+    if found["place"]:
+        return PureWindowsPath(found["place"]).name + found["joint"]
+    return "~" if found[0] == home else ""
 
 
 def _is_absolute(text: str) -> bool:

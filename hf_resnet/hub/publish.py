@@ -10,12 +10,13 @@ files is several commits, and a reader can meet half a model. And nothing says t
 is what was sent, so the listing is compared with our own hashes, and wrong files are sent once more.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from hf_resnet.errors import ConfigError, HubError, counted, listed
 from hf_resnet.hub import contents, pending, repository
@@ -37,6 +38,10 @@ from hf_resnet.hub.refusals import (
 Tell = Callable[[str], None]
 REPAIRS = 2
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf")
+
+
+class WrongBytesError(HubError):
+    """What was sent is there, and not as it was sent: a push that is to be given again."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,8 @@ def publish(folder: Path, wanted: Wanted, tell: Tell, *, token: str | None = Non
         raise ConfigError("a pull request cannot have a tag; leave out --tag, or --create_pr")
     own_card = folder / CARD_FILE
     text = inside(folder, own_card).read_text("utf-8", "replace") if own_card.is_file() else ""
+    with translated(wanted.repo):
+        validate_repo_id(wanted.repo)  # what cannot be a name can never be finished
     wanted = _going_on(folder, wanted)
     api = HfApi(token=token, library_name="hf-resnet")
     push = Push(api, wanted, contents.contents(folder), text, tell)
@@ -119,7 +126,9 @@ def publish(folder: Path, wanted: Wanted, tell: Tell, *, token: str | None = Non
             landed = _pushed(folder, push)
     except (HubError, ConfigError) as exc:
         # it was we who refused, or a person has to mend something: there is nothing to finish
-        if exc.__cause__ is None or isinstance(exc, ConfigError):
+        if isinstance(exc, ConfigError) or (
+            exc.__cause__ is None and not isinstance(exc, WrongBytesError)
+        ):
             pending.done(folder)
         raise
     pending.done(folder)
@@ -186,7 +195,7 @@ def _landed_and_verified(push: Push) -> Landed:
         landed = _landed(replace(push, wanted=there, items=landed.items))
     wrong = not_in(repository.files(push.api, repo, landed.commit), landed.items)
     if wrong:
-        raise HubError(
+        raise WrongBytesError(
             f"the Hub keeps other bytes than were sent of {listed(wrong)}, each time; do not use "
             f"{repo} at {landed.commit[:7]}, and push again later"
         )
@@ -230,6 +239,7 @@ def _commit(push: Push, standing: Standing) -> Landed:
     wanted = push.wanted
     new = [CommitOperationAdd(name, standing.items[name].source) for name in standing.missing]
     old = [CommitOperationDelete(name, is_folder=False) for name in standing.stale]
+    _refuse_changed(new, standing)
     made = push.api.create_commit(
         wanted.repo,
         [*new, *old],
@@ -239,6 +249,17 @@ def _commit(push: Push, standing: Standing) -> Landed:
         parent_commit=standing.head,
     )
     return Landed(made.oid, made.pr_revision or wanted.revision, standing.items)
+
+
+def _refuse_changed(new: Iterable[CommitOperationAdd], standing: Standing) -> None:
+    """Stop where files are not those any more that were looked at: half of another model, it may be."""
+    hashes = {each.path_in_repo: each.upload_info.sha256.hex() for each in new}
+    changed = [name for name, found in hashes.items() if found != standing.items[name].sha256]
+    if changed:
+        raise HubError(
+            f"{listed(changed)} changed while the model was being pushed, and nothing was sent; push "
+            "again when nothing writes to the folder"
+        )
 
 
 def _standing(push: Push, revision: str) -> Standing:
