@@ -56,11 +56,13 @@ def page_of(model: Path, *flags: str) -> Iterator[Running]:
 
 
 @contextmanager
-def started(words: list[str], address: str, **environment: str) -> Iterator[Running]:
+def started(
+    words: list[str], address: str, cwd: Path | None = None, **environment: str
+) -> Iterator[Running]:
     """Any program that says "the page is up" once it is."""
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment}
     process = subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env
+        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env, cwd=cwd
     )
     lines: queue.Queue[str] = queue.Queue()
     reader = threading.Thread(target=lambda: [lines.put(line) for line in process.stdout])

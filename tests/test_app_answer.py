@@ -234,8 +234,14 @@ def test_the_table_has_a_line_a_file_and_no_cell_is_a_formula(desk, picture):
     assert table[0][:3] == ["file", "label_1", "probability_1"]
     assert table[1][0] == "'=cmd|' /C calc'!A0.png"
     assert table[1][1] == rows[0].look.answers[0].label
-    assert len(table[1]) == len(table[0]) == 7
-    assert table[2] == ["b,\n.png", "not used: truncated after 10 bytes"]
+    assert len(table[1]) == len(table[0]) == 9
+    assert table[2] == ["b,\n.png", *[""] * 7, "truncated after 10 bytes"]
+
+
+def test_the_table_says_of_which_answers_the_page_is_unsure(desk, picture):
+    look = replace(desk.look(picture, top=3), unsure=True)
+    rows = [FileAnswer("a.png", look), FileAnswer("b.png", desk.look(picture, top=3))]
+    assert [row["unsure"] for row in csv.DictReader(io.StringIO(as_csv(rows)))] == ["yes", ""]
 
 
 def test_a_kept_picture_lies_in_its_class_and_is_learned_from(tmp_path):

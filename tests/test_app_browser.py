@@ -1,7 +1,9 @@
 """The page in a browser, as a person uses it: on a desk, on a phone, in Burmese, by keyboard."""
 
+import base64
 import csv
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -108,6 +110,30 @@ def test_where_it_looked_is_shown_when_asked_for_and_told_to_those_who_cannot_se
         assert len(image.get_attribute("alt")) > 20
 
 
+PUT_ON_CLIPBOARD = """async text => {
+    const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+    const item = new ClipboardItem({"image/png": new Blob([bytes], {type: "image/png"})});
+    await navigator.clipboard.write([item]);
+}"""
+
+
+def test_a_picture_is_pasted_by_keyboard_and_another_over_it(opened, pictures):
+    page = opened(locale="en-US", permissions=["clipboard-read", "clipboard-write"])
+    before = ""
+    for path in pictures[:2]:
+        page.evaluate(PUT_ON_CLIPBOARD, base64.b64encode(path.read_bytes()).decode())
+        page.keyboard.press("Control+v")
+        page.wait_for_function(
+            "old => ![old, ''].includes(SHOWN)".replace("SHOWN", SHOWN), arg=before
+        )
+        before = page.evaluate(SHOWN)
+    page.wait_for_selector(".bars li")
+    assert page.locator("#picture .image-frame img").get_attribute("alt") == say("en", "picture")
+
+
+SHOWN = "(document.querySelector('#picture .image-frame img')?.src ?? '')"
+
+
 def test_what_is_no_picture_is_answered_in_the_page(opened, tmp_path):
     page = opened(locale="en-US")
     (tmp_path / "a.png").write_text("<svg/>")
@@ -132,6 +158,12 @@ def test_many_pictures_become_a_table_and_a_csv(opened, pictures, tmp_path):
         table = list(csv.DictReader(file))
     assert [row["file"] for row in table] == ["0.png", "1.png", "2.png", "bad.png"]
     assert table[0]["label_1"] in NAMES
+    assert not table[0]["error"] and "not a picture" in table[3]["error"]
+    page.get_by_label("မြန်မာ").check()
+    page.wait_for_selector(f".answers th:text-is('{say('my', 'column_file')}')")
+    page.locator("#files button:has(svg)").last.click()
+    page.wait_for_selector(".answers", state="detached")
+    assert not page.locator("#csv").is_visible(), "what is no longer there has no answers"
 
 
 def test_wrong_answers_are_kept_and_learned_from(
@@ -187,6 +219,11 @@ def test_an_example_is_tried_with_one_click_and_what_is_none_of_the_classes_is_s
         page.goto(running.address)
         for name in ("zebra", "tiger cat"):
             page.wait_for_selector(f"#examples button img[alt='{name}']")
+        page.set_viewport_size(PHONE)
+        heights = [
+            page.locator(each).bounding_box()["y"] for each in ("#picture", "#result", "#examples")
+        ]
+        assert heights == sorted(heights), "on a phone the answer comes right below the picture"
         for number in (0, 1, 0):
             page.locator("#examples button").nth(number).click()
             page.wait_for_selector(".bars li")
@@ -226,6 +263,43 @@ def test_the_browser_decides_the_language_and_the_switch_changes_it(opened, pict
     assert page.locator(".bars li").count() == 5, "the picture stays"
 
 
+NOT_BURMESE = """() => {
+    const latin = [];
+    const note = text => { if (/[A-Za-z]/.test(text ?? "")) latin.push(text.trim()); };
+    for (const part of document.querySelectorAll("#picture, #files, .toast-body")) {
+        const nodes = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
+        while (nodes.nextNode()) note(nodes.currentNode.data);
+        for (const each of part.querySelectorAll("*"))
+            ["aria-label", "title", "alt"].forEach(name => note(each.getAttribute(name)));
+    }
+    return latin;
+}"""
+
+
+def test_gradios_own_words_are_burmese_too_and_english_again_after_the_switch(opened, tmp_path):
+    page = opened(locale="my-MM")
+    page.wait_for_selector(f"h1:text-is('{say('my', 'title')}')")
+    page.get_by_label(say("my", "take_photo")).click()
+    page.wait_for_selector(f"#picture :text('{say('my', 'open_camera')}')")
+    assert page.evaluate(NOT_BURMESE) == []
+    page.get_by_role("tab").nth(1).click()
+    page.wait_for_selector(f"#files :text('{say('my', 'drop_files')}')")
+    page.click("#look-all")
+    page.wait_for_selector(f".toast-body:has-text('{say('my', 'error')}')")
+    assert page.evaluate(NOT_BURMESE) == []
+    (tmp_path / "notes.txt").write_text("no picture")
+    page.set_input_files("#files input[type=file]", tmp_path / "notes.txt")
+    page.wait_for_selector(f".toast-body:has-text('{say('my', 'reason_kind')}')")
+    page.get_by_label("English").check()
+    page.wait_for_selector(f"#files :text('{say('en', 'drop_files')}')")
+
+
+def test_the_document_says_the_language_of_the_page_and_not_that_of_the_browser(opened):
+    page = opened(locale="de-DE")
+    page.wait_for_function("document.documentElement.lang === 'en'")
+    assert re.search("[a-z]", page.locator("h1").inner_text())
+
+
 def test_burmese_letters_are_drawn_and_not_boxes(opened):
     page = opened(locale="my-MM")
     page.wait_for_selector(f"h1:text-is('{say('my', 'title')}')")
@@ -240,16 +314,19 @@ def _has_burmese_font() -> bool:
     return bool(subprocess.run(["fc-list", ":lang=my"], capture_output=True, check=True).stdout)
 
 
+@pytest.mark.parametrize("width", [PHONE["width"], 360])
 @pytest.mark.parametrize("locale", ["en-US", "my-MM"])
-def test_nothing_is_wider_than_a_phone(opened, locale, pictures):
-    page = opened(locale=locale, viewport=PHONE, is_mobile=True, has_touch=True)
+def test_nothing_is_wider_than_a_phone(opened, locale, width, pictures):
+    screen = {**PHONE, "width": width}
+    page = opened(locale=locale, viewport=screen, is_mobile=True, has_touch=True)
+    assert page.get_by_role("tab").count() == 3
     give(page, pictures[0])
     page.click("#where")
     page.wait_for_selector(".looked img")
     for tab in page.get_by_role("tab").all():
         tab.click()
         page.wait_for_timeout(200)
-        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_every_tab_and_button_is_reached_by_keyboard(opened, pictures):

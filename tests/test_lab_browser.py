@@ -21,14 +21,16 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def lab_up(family_folders) -> Iterator[Running]:
+def lab_up(family_folders, tmp_path_factory) -> Iterator[Running]:
+    """In a folder of its own, as in a Space: gradio takes what lies in the working folder for public."""
     port = free_port()
     code = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from hf_resnet.cli import main; sys.exit(main())"
     )
     words = [sys.executable, "-c", code, "lab", str(family_folders("scratch")), "--port", str(port)]
-    with started(words, f"http://127.0.0.1:{port}") as running:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    with started(words, f"http://127.0.0.1:{port}", cwd=elsewhere) as running:
         yield running
 
 
@@ -204,6 +206,8 @@ def test_what_is_read_stands_out_from_what_is_behind_it(opened, scheme):
         ".note p",
         "#layers-found td",
         "#layers-found thead th",
+        "#network [data-testid=block-info]",
+        "#picture label[data-testid=block-label]",
     ):
         assert page.evaluate(CONTRAST, place) >= 4.5, place
 

@@ -189,19 +189,24 @@ def threshold(facts: Facts) -> float | None:
 
 
 def as_csv(rows: Sequence[FileAnswer]) -> str:
-    """A table with the three likeliest classes of each file."""
+    """A table with the three likeliest classes of each file, as predict writes it, and whether the
+    page says of it that it is none of the classes."""
     out = io.StringIO()
     table = csv.writer(out)
     table.writerow(
-        ["file", *(f"{what}_{n}" for n in (1, 2, 3) for what in ("label", "probability"))]
+        [
+            "file",
+            *(f"{what}_{n}" for n in (1, 2, 3) for what in ("label", "probability")),
+            *("unsure", "error"),
+        ]
     )
-    table_rows = [(row, row.look.answers if row.look else ()) for row in rows]
-    for row, answers in table_rows:
+    for row in rows:
+        answers, unsure = (row.look.answers, row.look.unsure) if row.look else ((), False)
         cells = [
             text for each in answers for text in (_cell(each.label), f"{each.probability:.4f}")
         ]
-        problem = [_cell(f"not used: {row.problem}")] if row.problem else []
-        table.writerow([_cell(row.name), *cells, *problem])
+        cells += [""] * (6 - len(cells))
+        table.writerow([_cell(row.name), *cells, "yes" if unsure else "", _cell(row.problem or "")])
     return out.getvalue()
 
 

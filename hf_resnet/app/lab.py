@@ -89,6 +89,7 @@ class Lab:
 
     def _examples(self, picture: Any) -> None:
         """Photos that come with scikit-learn; one that is chosen goes the way of an upload."""
+        gr.set_static_paths(list(EXAMPLES))  # gradio shows no other file outside the working folder
         shown = gr.Dataset(
             label=self._first("examples"),
             components=[gr.Image(render=False, type="filepath")],

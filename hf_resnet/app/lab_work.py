@@ -26,7 +26,7 @@ from hf_resnet.errors import ConfigError, listed
 from hf_resnet.explain import adversarial, as_png, features, gradcam, ideal, seeing
 from hf_resnet.explain.adversarial import Adversarial, Attack
 from hf_resnet.explain.gradcam import Heat
-from hf_resnet.explain.layers import Trace, trace
+from hf_resnet.explain.layers import trace
 from hf_resnet.explain.maps import heat_over, tiled
 from hf_resnet.images import decode, open_picture
 from hf_resnet.prediction import Prediction
@@ -141,7 +141,7 @@ class Bench:
             with seeing.held_still(network), torch.no_grad():
                 traced = trace(network, seeing.network_input(classifier.preprocess, levels_1CHW))
             stacks = traced.stacks()
-            return tuple(dict.fromkeys([*stacks[:1], *_blocks(traced), *stacks[-1:]]))
+            return tuple(dict.fromkeys([*stacks[:1], *traced.blocks(), *stacks[-1:]]))
 
         return self._once(("layers", name), ask)
 
@@ -257,15 +257,6 @@ class Bench:
             self._kept.move_to_end(key)
             found: Found = self._kept[key]
             return found
-
-
-def _blocks(traced: Trace) -> list[str]:
-    """The blocks in order; no parts of blocks, and no stages, which give what their last block gave."""
-    found: dict[int, str] = {}
-    for name in filter(traced.is_block, traced.stacks()):
-        found.setdefault(traced.outputs[name].data_ptr(), name)
-    names = list(found.values())
-    return [name for name in names if not any(name.startswith(f"{other}.") for other in names)]
 
 
 def _picture(path: str | Path) -> Image.Image:

@@ -39,7 +39,9 @@ class ManyPictures:
         csv = gr.DownloadButton(self.spoken.first("csv"), visible=False, elem_id="csv")
         self.spoken.said(csv, label=lambda lang: say(lang, "csv"))
 
-        def look_at_all(given: Any, language: str) -> tuple[Any, Any]:
+        found = gr.State([])
+
+        def look_at_all(given: Any, language: str) -> tuple[Any, Any, Any]:
             rows = self._rows(given, language)
             text = as_csv(rows).encode()
             name = hashlib.blake2b(text, digest_size=12).hexdigest()
@@ -47,9 +49,18 @@ class ManyPictures:
             place.mkdir(parents=True, exist_ok=True)
             (place / "answers.csv").write_bytes(text)
             shown = drawing.table(language, rows)
-            return shown, gr.update(value=str(place / "answers.csv"), visible=True)
+            return shown, gr.update(value=str(place / "answers.csv"), visible=True), rows
 
-        private(go.click, look_at_all, [files, self.switch], [table, csv], at_once=2)
+        def forget() -> tuple[Any, Any, Any]:
+            return "", gr.update(visible=False), []
+
+        def drawn(rows: list[FileAnswer], language: str) -> str:
+            return drawing.table(language, rows) if rows else ""
+
+        private(go.click, look_at_all, [files, self.switch], [table, csv, found], at_once=2)
+        quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        files.change(forget, None, [table, csv, found], **quiet)
+        self.switch.change(drawn, [found, self.switch], table, **quiet)
 
     def _rows(self, given: Any, language: str) -> list[FileAnswer]:
         need(given, language)

@@ -28,7 +28,7 @@ class OnePicture:
 
     def build(self, keeper: Keeper | None, examples: list[Example]) -> Any:
         """The component that holds the picture."""
-        with gr.Row(equal_height=False):
+        with gr.Row(equal_height=False, elem_id="one"):
             with gr.Column(min_width=300):
                 picture = self._picture()
                 if examples:
@@ -52,6 +52,8 @@ class OnePicture:
 
     def _examples(self, picture: Any, examples: list[Example]) -> None:
         """Thumbnails; one that is chosen goes the way of an uploaded picture."""
+        # gradio shows no other file outside the working folder
+        gr.set_static_paths([each.path for each in examples])
         shown = gr.Dataset(
             label=self.spoken.first("examples"),
             components=[gr.Image(render=False, type="filepath")],

@@ -97,11 +97,9 @@ class Page:
                 language = best_language(request.headers.get("accept-language", ""))
             return [language, *changed(language, request)]
 
-        # the document says its language too, for those who have it read to them
-        tell = "(...all) => { document.documentElement.lang = all[0]; return all; }"
         options: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
         options["api_visibility"] = "private"
-        switch.change(changed, switch, outputs, js=tell, **options)
+        switch.change(changed, switch, outputs, **options)
         names = naming([each.label for each in self.offer.examples])
         self.blocks.load(arrived, switch, [switch, *outputs], js=names, **options)
 

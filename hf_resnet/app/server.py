@@ -89,8 +89,10 @@ def _up(config: ServeConfig, desk: Desk, uploads: Path, offer: "Offer") -> Itera
 
 def launched(blocks: "Blocks", host: str, port: int, *, css: str, mcp: bool) -> Iterator[str]:
     """The blocks on the network, as every page of ours is brought up; gives their address."""
+    import matplotlib.pyplot  # noqa: F401  gradio would import it while the first person waits
     from starlette.middleware import Middleware
 
+    from hf_resnet.app.in_browser import script
     from hf_resnet.app.page import max_file_size
     from hf_resnet.app.room import Bounded
     from hf_resnet.app.style import theme
@@ -118,6 +120,7 @@ def launched(blocks: "Blocks", host: str, port: int, *, css: str, mcp: bool) -> 
                 footer_links=[],
                 theme=theme(),
                 css=css,
+                js=script(),
             )
     except OSError as exc:
         raise ConfigError(

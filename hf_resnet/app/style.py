@@ -47,11 +47,11 @@ CSS = """
   border-radius: var(--block-radius); background: var(--block-background-fill); }
 .answers table { border: 0 !important; width: 100%; border-collapse: collapse; margin: 0; }
 .answers tr, .answers thead, .answers tbody { border: 0 !important; background: none !important; }
-.answers tbody th { min-width: 7.5em; }
+.answers tbody th { min-width: 7.5em; max-width: 20em; overflow-wrap: anywhere; }
 .answers caption { position: absolute; clip-path: inset(50%); }
 .answers th, .answers td { border: 0 !important; padding: 10px 16px !important;
   border-top: 1px solid var(--border-color-primary) !important;
-  text-align: left; font-weight: 400; overflow-wrap: anywhere; }
+  text-align: left; font-weight: 400; }
 .answers thead th { border-top: 0 !important; color: var(--body-text-color-subdued); font-size: .9rem;
   overflow-wrap: normal; }
 .answers .unused { color: var(--body-text-color-subdued); }
@@ -76,15 +76,25 @@ button[role=tab][aria-selected=true] { color: var(--primary-700) !important; }
   background: var(--block-background-fill); border: 1px solid var(--border-color-primary);
   font-size: .85rem; line-height: 1.55; }
 :focus-visible { outline: 3px solid var(--primary-500) !important; outline-offset: 2px; }
+/* neither a row of tabs makes the page wider, nor is a refusal told once more over what is there */
+.tabs { contain: inline-size; }
+[data-testid=status-tracker]:has(.error) { display: none !important; }
 footer { margin-top: 24px !important; }
 @media (max-width: 640px) {
   #top { flex-wrap: wrap; gap: 10px; }
   #top > :first-child { flex: 1 1 100% !important; }
   .answers th, .answers td { padding: 8px 10px !important; }
+  .answers tr > :nth-child(4) { display: none; }  /* it is in the CSV */
+  .tab-container button { padding-left: 8px !important; padding-right: 8px !important; }
   .intro h1 { font-size: 1.4rem; }
   .result { padding: 16px !important; }
   .result.empty { min-height: 96px; }
   .result h2 { font-size: 1.5rem; }
+  /* the answer comes right below the picture, and the examples after it */
+  #one > .column:first-child { display: contents; }
+  #one > .column:last-child { flex: 1 1 100% !important; order: 1; }
+  #picture { width: 100%; height: 300px !important; }
+  #examples { order: 2; width: 100%; }
 }
 """
 
@@ -95,11 +105,14 @@ def theme() -> gr.themes.Base:
         "body_background_fill": ("*neutral_50", "*neutral_950"),
         "body_text_color_subdued": ("*neutral_600", "*neutral_300"),
         "button_primary_background_fill": ("*primary_700", "*primary_700"),
-        "button_primary_background_fill_hover": ("*primary_800", "*primary_600"),
+        "button_primary_background_fill_hover": ("*primary_800", "*primary_800"),
         "checkbox_label_background_fill_selected": ("*primary_700", "*primary_700"),
         "button_secondary_background_fill_hover": ("*neutral_100", "*neutral_600"),
+        "block_label_background_fill": ("*primary_100", "*primary_700"),
         "block_label_text_color": ("*primary_800", "white"),
-        "block_title_text_color": ("*primary_800", "*primary_200"),
+        "block_title_background_fill": ("*primary_100", "*primary_700"),
+        "block_title_text_color": ("*primary_800", "white"),
+        "link_text_color": ("*primary_700", "*primary_300"),
     }
     soft = gr.themes.Soft(
         primary_hue="teal",

@@ -121,5 +121,9 @@ class DeploySpaceConfig:
     """Where --dry_run writes it (default: the name of the Space)."""
 
     def __post_init__(self) -> None:
+        if not self.space_id.rpartition("/")[2].strip("."):
+            raise ConfigError(
+                f"--space_id is OWNER/NAME, or NAME for your own, got {self.space_id!r}"
+            )
         if self.output_dir and not self.dry_run:
             raise ConfigError("--output_dir is for --dry_run, and nothing is written without it")
