@@ -157,7 +157,7 @@ def test_plain_nets_get_worse_with_depth_and_residual_ones_do_not():
         (["--depths", "9"], "--depths are 6n \\+ 2 layers, .* got \\[9\\]"),
         (["--versions", "3"], "--versions are 1, 2 or both, got \\[3\\]"),
         (["--image_size", "4"], "--image_size is within 8 and 64, got 4"),
-        (["--learning_rate", "0"], "--learning_rate is above 0"),
+        (["--learning_rate", "0"], "--learning_rate is a number above 0"),
         (["--num_train_epochs", "0"], "--num_train_epochs is at least 1"),
     ],
 )

@@ -5,10 +5,15 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from hf_resnet.classifier import open_classifier
+from hf_resnet.backbones import Network
+from hf_resnet.classifier import Classifier, open_classifier
 from hf_resnet.cli import main
 from hf_resnet.errors import ConfigError, LabelError
 from hf_resnet.explain import adversarial, as_png
+from hf_resnet.facts import Facts
+from hf_resnet.labels import Labels
+from hf_resnet.preprocess import Preprocess
+from hf_resnet.resnet import ResNet, named
 from tests.conftest import photo
 
 
@@ -107,3 +112,11 @@ def test_what_cannot_be_is_one_clear_line(lite0):
         adversarial.explain(lite0, cat, target="tiger cat")
     with pytest.raises(LabelError, match="no class is called 'unicorn'"):
         adversarial.explain(lite0, cat, target="unicorn")
+
+
+def test_a_network_with_one_class_cannot_be_fooled_and_says_so():
+    network = Network(ResNet(named("resnet8-cifar"), 1), source="scratch", head_name="head")
+    preprocess = Preprocess(mode="squash", size=(32, 32), resize=(32, 32))
+    alone = Classifier(network, Labels(("zebra",)), preprocess, Facts("scratch"))
+    with pytest.raises(ConfigError, match="one class has no other answer"):
+        adversarial.explain(alone, photo(1))

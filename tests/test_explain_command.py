@@ -123,6 +123,19 @@ def test_wrong_answers_are_explained_for_the_answer_and_the_truth(
         assert f"'{truth}' in " not in first
 
 
+@pytest.mark.parametrize("name", ["gradcam.png", "gradcam-fooling.png", "gradcam-fooling-2.png"])
+def test_a_picture_that_is_asked_about_is_not_written_over(
+    name, model, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    before = png(photo(1))
+    (tmp_path / name).write_bytes(before)
+    assert main(["explain", model, name, "--kind", "gradcam"]) == 1
+    assert f"{name} would be written over" in capsys.readouterr().err
+    assert (tmp_path / name).read_bytes() == before
+    assert main(["explain", model, name, "--kind", "gradcam", "--output", "deep/gradcam.png"]) == 0
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

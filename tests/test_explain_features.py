@@ -58,6 +58,22 @@ def test_the_default_layers_go_from_fine_to_coarse(family_folders):
     assert [each.layer for each in found.layers][-2:] == ["layer3", "layer4"]
 
 
+@pytest.mark.parametrize(
+    ("family", "layers"),
+    [
+        ("transformers-resnet", [f"resnet.encoder.stages.{number}" for number in range(4)]),
+        ("transformers-vit", [f"vit.layers.{number}" for number in range(2)]),
+        ("timm-vit", ["blocks.0"]),
+    ],
+)
+def test_what_is_shown_by_default_is_the_first_layer_and_the_end_of_every_stage(
+    family, layers, family_folders
+):
+    classifier = open_classifier(str(family_folders(family)))
+    found = [each.layer for each in features.explain(classifier, photo(4)).layers]
+    assert found[1:] == layers
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_default_layer_is_one_that_can_be_named(family, family_folders):
     classifier = open_classifier(str(family_folders(family)))

@@ -4,11 +4,16 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
+import transformers
 from PIL import Image
 
-from hf_resnet.classifier import open_classifier
+from hf_resnet.backbones import Network
+from hf_resnet.classifier import Classifier, open_classifier
 from hf_resnet.errors import ConfigError, LabelError
 from hf_resnet.explain import gradcam, seeing
+from hf_resnet.facts import Facts
+from hf_resnet.labels import Labels
+from hf_resnet.preprocess import Preprocess
 from tests.conftest import photo
 
 
@@ -126,3 +131,61 @@ def test_a_layer_that_no_answer_depends_on_is_one_clear_line(family_folders):
     classifier = open_classifier(str(family_folders("timm-vit")))
     with pytest.raises(ConfigError, match="no answer depends on the maps of the layer 'norm'"):
         gradcam.explain(classifier, photo(1), layers=["norm"])
+
+
+SQUARE = 12
+
+
+def squares(count, seed):
+    """Noise with a white or black square somewhere, or with none: pixels_BCHW, classes, corners."""
+    random = np.random.default_rng(seed)
+    pixels = random.normal(0.5, 0.12, (count, 3, 32, 32)).clip(0, 1).astype(np.float32)
+    classes, corners = random.integers(0, 3, count), random.integers(0, 32 - SQUARE, (count, 2))
+    for number, (top, left) in enumerate(corners):
+        if classes[number] < 2:
+            square = np.s_[number, :, top : top + SQUARE, left : left + SQUARE]
+            pixels[square] = classes[number]
+    return pixels, classes, corners
+
+
+@pytest.fixture(scope="module")
+def trained_vit():
+    """A small ViT that has learned to tell squares(), in a few seconds."""
+    torch.manual_seed(0)
+    config = transformers.ViTConfig(
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        image_size=32,
+        patch_size=4,
+        num_labels=3,
+    )
+    model = transformers.ViTForImageClassification(config)
+    optimiser = torch.optim.AdamW(model.parameters(), 3e-3)
+    for step in range(60):
+        pixels, classes, _ = squares(32, seed=step)
+        logits = model((torch.from_numpy(pixels) - 0.5) / 0.5).logits
+        loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(classes))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    half = (0.5, 0.5, 0.5)
+    preprocess = Preprocess(mode="squash", size=(32, 32), resize=(32, 32), mean=half, std=half)
+    network = Network(model.eval(), source="transformers", head_name="classifier")
+    return Classifier(network, Labels(("black", "white", "none")), preprocess, Facts("a ViT"))
+
+
+def test_in_a_trained_vit_the_peak_mostly_lies_on_the_thing(trained_vit):
+    pixels, classes, corners = squares(60, seed=1000)
+    right = hits = 0
+    shown = np.flatnonzero(classes < 2)[:24]
+    for number in shown:
+        picture = Image.fromarray(np.uint8(255 * pixels[number]).transpose(1, 2, 0))
+        name = trained_vit.labels.names[classes[number]]
+        found = gradcam.explain(trained_vit, picture, classes=[name])
+        right += found.answers[0].label == name
+        (x, y), (top, left) = found.heats[0].peak, corners[number]
+        hits += top <= y < top + SQUARE and left <= x < left + SQUARE
+    assert right > 20
+    assert hits > 18  # by chance it would be 3 of 24

@@ -11,6 +11,7 @@ from PIL import Image
 from hf_resnet.classifier import open_classifier
 from hf_resnet.config import ComputeConfig
 from hf_resnet.data import pictures
+from hf_resnet.errors import ModelError
 from hf_resnet.explain import (
     KINDS,
     Question,
@@ -24,6 +25,7 @@ from hf_resnet.explain import (
     sheet,
 )
 from hf_resnet.explain.sheet import Block, Panel, percent, shown
+from hf_resnet.fonts import lettering
 from hf_resnet.labels import Labels
 from hf_resnet.preprocess import Preprocess
 from tests.conftest import FAMILIES, photo, png
@@ -122,6 +124,18 @@ def test_small_pictures_are_enlarged_by_whole_pixels():
     assert len(found) == 1
 
 
+def test_no_letter_of_a_name_reaches_into_the_picture_below_it():
+    name = "ကြောင် ဣန္ဒြေ ကြူ"
+    if lettering([name]).problem:
+        pytest.skip("no Burmese font here: apt-get install fonts-sil-padauk")
+    white = Image.new("RGB", (200, 200), "white")
+    drawn = np.array(sheet("", [Block("", (Panel(white, name),), side=200)]).convert("L"))
+    (edge, *_) = np.flatnonzero((drawn[:, 18:218] == 217).all(axis=1))  # the frame's colour
+    letters = drawn[edge - 27 : edge]
+    assert letters[:-3].min() < 100
+    assert (letters[-3:] == 255).all()
+
+
 def test_shares_and_names_are_written_short_and_true():
     shares = (0, 0.0004, 0.002, 0.0994, 0.42, 0.994, 0.9996, 1)
     told = ["under 0.1 %", "under 0.1 %", "0.2 %", "9.9 %", "42 %", "99.4 %", *["over 99.9 %"] * 2]
@@ -139,3 +153,12 @@ def test_a_kinds_answer_is_a_sheet_some_lines_and_perhaps_pictures(family_folder
         found = KINDS[kind].ask(classifier, question)
         assert all(line.startswith("one.png: ") for line in found.lines)
         assert dataclasses.is_dataclass(found.block)
+
+
+def test_a_network_with_broken_weights_is_one_clear_line(family_folders, tmp_path):
+    classifier = open_classifier(str(family_folders("timm-resnet")))
+    next(classifier.network.parameters()).data[:] = float("nan")
+    for kind in KINDS:
+        with pytest.raises(ModelError, match="not finite") as caught:
+            answer(kind, classifier, tmp_path)
+        assert "\n" not in str(caught.value)

@@ -1,5 +1,6 @@
 """hf-resnet explain: pictures from inside a network, as a PNG."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -99,12 +100,12 @@ def _questions(
         for name, picture, truth in _wrong(config, classifier, split):
             yield replace(plain, picture=picture, name=name, truth=truth)
     else:
-        for name, picture in _given(config):
+        for name, picture in _given(config, Path(config.output or f"{config.kind}.png")):
             yield replace(plain, picture=picture, name=name)
 
 
-def _given(config: ExplainConfig) -> Iterator[tuple[str, Image.Image]]:
-    """Name and picture of each that was named."""
+def _given(config: ExplainConfig, output: Path) -> Iterator[tuple[str, Image.Image]]:
+    """Name and picture of each that was named; none of them may be written over."""
     for number, row in enumerate(pictures(config.inputs).rows()):
         if number == MOST_PICTURES:
             raise ConfigError(
@@ -113,11 +114,22 @@ def _given(config: ExplainConfig) -> Iterator[tuple[str, Image.Image]]:
             )
         if row.problem is not None:
             raise DataError(f"{row.origin}: {row.problem}; give a picture")
+        if _would_take(output, Path(row.origin)):
+            raise ConfigError(
+                f"{row.origin} would be written over; name another place with --output"
+            )
         try:
             picture = decode(row.data)
         except PictureError as exc:
             raise PictureError(f"{row.origin}: {exc}; give a picture") from exc
         yield Path(row.origin).name, picture
+
+
+def _would_take(output: Path, given: Path) -> bool:
+    """Whether the sheet, or a picture kept beside it, is to be written where this one lies."""
+    stem, suffix = re.escape(output.stem), re.escape(output.suffix)
+    ours = re.fullmatch(f"{stem}(-fooling(-[0-9]+)?)?{suffix}", given.name)
+    return bool(ours) and given.resolve().parent == output.resolve().parent
 
 
 def _wrong(

@@ -10,6 +10,7 @@ from hf_resnet.config import LayersConfig, ModelConfig
 from hf_resnet.errors import ConfigError
 from hf_resnet.evaluation.report import as_text
 from hf_resnet.screen import screen
+from hf_resnet.writing import on_disk, write_all
 
 PICTURES = (".png", ".svg")
 LEAST_WIDTH = 80
@@ -53,6 +54,8 @@ def _check(picture_path: str | None, json_path: str | None) -> None:
     for flag, path in (("picture", picture_path), ("json", json_path)):
         if path and Path(path).is_dir():
             raise ConfigError(f"--{flag} {path} is a folder; name a file")
+    if picture_path and json_path and Path(picture_path).resolve() == Path(json_path).resolve():
+        raise ConfigError(f"--picture and --json are both {path}; give each a file of its own")
 
 
 def _write(config: LayersConfig, anatomy: Anatomy, layers: Sequence[Layer]) -> list[str]:
@@ -66,9 +69,7 @@ def _write(config: LayersConfig, anatomy: Anatomy, layers: Sequence[Layer]) -> l
         suffix = Path(config.picture).suffix.lower()
         contents[config.picture] = picture(anatomy, title, suffix)
     for path, content in contents.items():
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            Path(path).write_bytes(content)
-        except OSError as exc:
-            raise ConfigError(f"cannot write {path}: {exc.strerror}; name another place") from exc
+        place = Path(path)
+        with on_disk(path, "name another place"):
+            write_all(place.parent, {place.name: content})
     return list(contents)

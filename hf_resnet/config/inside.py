@@ -1,6 +1,7 @@
 """What shows a network from inside: layers, explain and degrade."""
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import Annotated, Literal
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
@@ -148,8 +149,8 @@ class DegradeConfig:
             at_least(self, name, 1)
         within(self, "image_size", 8, 64)
         within(self, "seed", 0, 2**63 - 1)
-        if not self.learning_rate > 0:
-            raise ConfigError(f"--learning_rate is above 0, got {self.learning_rate:g}")
+        if not 0 < self.learning_rate < inf:
+            raise ConfigError(f"--learning_rate is a number above 0, got {self.learning_rate:g}")
         wrong = [depth for depth in self.depths if depth % 6 != 2 or not 8 <= depth <= 110]
         if wrong:
             raise ConfigError(

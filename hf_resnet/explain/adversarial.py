@@ -81,6 +81,8 @@ def explain(
     told: Told | None = None,
 ) -> Adversarial:
     """The first eps of at most most_levels that fools it, and its picture. told hears of every trial."""
+    if len(classifier.labels) < 2:
+        raise ConfigError("a network with one class has no other answer, so nothing can fool it")
     original = seeing.scaled(classifier.preprocess, picture)
     engine = seeing.engine_for(classifier, compute)
     before = _answer(classifier, engine, original)[0]

@@ -78,12 +78,15 @@ def _telling(traced: Trace) -> list[str]:
             "this network gives no maps in any layer, so there are none to show; take --kind "
             "neighbours or adversarial"
         )
+    sizes = {name: traced.named(name)[0, 0].numel() for name in stacks}
+    first = stacks[0]
+    if len(set(sizes.values())) == 1:
+        return spread([first, *traced.blocks()], MOST_LAYERS)
     last_of: dict[int, str] = {}
     for name in sorted(stacks, key=traced.is_block):  # stable: blocks come after, and so win
-        maps_BCHW = traced.maps(name)
-        assert maps_BCHW is not None  # noqa: S101  that is what a stack is
-        last_of[maps_BCHW[0, 0].numel()] = name
-    chosen = {stacks[0], *last_of.values()} if len(last_of) > 1 else set(stacks)
+        if sizes[name] != sizes[first] or traced.is_block(name):
+            last_of[sizes[name]] = name
+    chosen = {first, *last_of.values()}
     return spread([name for name in stacks if name in chosen], MOST_LAYERS)
 
 

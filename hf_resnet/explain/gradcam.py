@@ -4,6 +4,11 @@ The maps of a layer are summed, each weighted with how much the class's score ri
 rises: the mean of the gradient over its places. What is left above zero is laid over the picture. A
 late layer is coarse (7 x 7 places) and knows classes; an early one is fine and knows edges.
 
+Among tokens (a ViT) that mean says little, since the class token reads each place with a weight of
+its own. There a place's own gradient is multiplied with how far its token is from the mean token:
+about what the score would lose if that place looked like the rest. In the small trained ViT of the tests
+the peak lies on the thing more often that way (23 of 24 times against 4).
+
 Written here rather than taken from a library, because it is few lines: one pass gives any number of
 layers and classes, tokens and NHWC maps are read rightly, and nothing is installed for it. The
 surprise: in a ViT that answers from its class token, the patches of the last block get no gradient at
@@ -111,7 +116,9 @@ def _heats(traced: Trace, names: Sequence[str], index: int) -> list[FloatArray]:
                 f"no answer depends on the maps of the layer {name!r}; name a layer before it "
                 "(in a ViT: the first norm of its last block)"
             )
-        found.append(_heat(maps_1CHW.detach(), slope_1CHW, traced.size))
+        are_tokens = traced.outputs[name].dim() == 3
+        heat = _heat_of_tokens if are_tokens else _heat
+        found.append(_spread_out(heat(maps_1CHW.detach(), slope_1CHW), traced.size))
     return found
 
 
@@ -125,10 +132,20 @@ def _slopes(traced: Trace, names: Sequence[str], index: int) -> list[Tensor | No
     return slopes
 
 
-def _heat(maps_1CHW: Tensor, slope_1CHW: Tensor, size: tuple[int, int]) -> FloatArray:
+def _heat(maps_1CHW: Tensor, slope_1CHW: Tensor) -> Tensor:
     weight_1C11 = slope_1CHW.mean((2, 3), keepdim=True)
-    heat_11HW = (weight_1C11 * maps_1CHW).sum(1, keepdim=True).relu().float()
-    smooth_11HW = nn.functional.interpolate(heat_11HW, size, mode="bicubic").clamp(min=0)
+    return (weight_1C11 * maps_1CHW).sum(1, keepdim=True)
+
+
+def _heat_of_tokens(maps_1CHW: Tensor, slope_1CHW: Tensor) -> Tensor:
+    mean_1C11 = maps_1CHW.mean((2, 3), keepdim=True)
+    return (slope_1CHW * (maps_1CHW - mean_1C11)).sum(1, keepdim=True)
+
+
+def _spread_out(heat_11HW: Tensor, size: tuple[int, int]) -> FloatArray:
+    """What speaks for the class, from 0 to 1, at the size that the network sees."""
+    smooth_11HW = nn.functional.interpolate(heat_11HW.relu().float(), size, mode="bicubic")
+    smooth_11HW = smooth_11HW.clamp(min=0)
     most = smooth_11HW.max()
     heat_HW: FloatArray = (smooth_11HW / most.clamp(min=1e-30))[0, 0].cpu().double().numpy()
     return heat_HW

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from hf_resnet.anatomy.watch import tensors_in
 from hf_resnet.backbones import Network
 from hf_resnet.errors import ConfigError, did_you_mean
+from hf_resnet.explain.seeing import must_be_finite
 
 Size = tuple[int, int]
 MOST_EXTRA_TOKENS = 8  # class token, distillation token, registers
@@ -63,9 +64,19 @@ class Trace:
         return [name for name in self.outputs if name in self.plain and self.maps(name) is not None]
 
     def is_block(self, name: str) -> bool:
-        """Whether the module is made of layers that have weights, and is none itself."""
+        """Whether the module is made of several layers that have weights; a convolution that is
+        wrapped with its norm is one layer."""
         parts = list(self.network.model.get_submodule(name).modules())[1:]
-        return any(isinstance(part, nn.Conv2d | nn.Linear) for part in parts)
+        return sum(isinstance(part, nn.Conv2d | nn.Linear) for part in parts) > 1
+
+    def blocks(self) -> list[str]:
+        """The blocks in order; no parts of blocks, and no stages, which give what their last block
+        gave."""
+        found: dict[int, str] = {}
+        for name in filter(self.is_block, self.stacks()):
+            found.setdefault(self.outputs[name].data_ptr(), name)
+        names = list(found.values())
+        return [name for name in names if not any(name.startswith(f"{each}.") for each in names)]
 
     def kind(self, name: str) -> str:
         """The class of a module that ran."""
@@ -92,6 +103,7 @@ def trace(network: Network, pixels_BCHW: Tensor) -> Trace:
     finally:
         for hook in hooks:
             hook.remove()
+    must_be_finite(logits_BK)
     height, width = pixels_BCHW.shape[-2:]
     return Trace(network, (height, width), logits_BK, outputs, frozenset(plain))
 

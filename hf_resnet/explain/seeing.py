@@ -17,6 +17,7 @@ from hf_resnet.backbones import Network
 from hf_resnet.classifier import Classifier
 from hf_resnet.config import ComputeConfig
 from hf_resnet.engine import Engine
+from hf_resnet.errors import ModelError
 from hf_resnet.preprocess import Preprocess
 
 
@@ -64,10 +65,23 @@ def network_input(preprocess: Preprocess, levels_BCHW: Tensor) -> Tensor:
 
 
 def engine_for(classifier: Classifier, compute: ComputeConfig | None) -> Engine:
-    """The engine that predicts, with the network itself on the same device from the start."""
+    """The engine that predicts, with the network itself on the same device from the start; asked
+    about a grey picture first, since minutes of work on broken weights would come to nothing."""
     engine = Engine(classifier.network, compute or ComputeConfig())
     classifier.network.to(engine.device)
+    height, width = classifier.preprocess.size
+    grey = Image.new("RGB", (width, height), "grey")
+    must_be_finite(torch.from_numpy(engine.logits(classifier.preprocess(grey)[None])))
     return engine
+
+
+def must_be_finite(logits_BK: Tensor) -> None:
+    """ModelError where the answer is no numbers: there is nothing to explain then."""
+    if not logits_BK.isfinite().all():
+        raise ModelError(
+            "the network gave numbers that are not finite, so there is no answer to explain; try "
+            "--precision fp32, and if that helps nothing the weights are broken"
+        )
 
 
 def probabilities(classifier: Classifier, levels_BCHW: Tensor) -> Tensor:

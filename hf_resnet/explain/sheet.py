@@ -19,6 +19,8 @@ GAP = 18
 INK, PALE, PAPER, EDGE = "#1a1a1a", "#6b6b6b", "#ffffff", "#d9d9d9"
 TITLE, HEADING, NAME, NOTE = 22, 16, 15, 13  # sizes of letters
 LONGEST_NAME = 26
+NAMED = 28
+"""Pixels from the top of a panel's name to its picture; Burmese letters go deep."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def _height(block: Block, heading_lines: int) -> int:
 def _row_height(block: Block) -> int:
     notes = max(len(_note(panel, block.side)) for panel in block.panels)
     tallest = max(_fitted(panel.picture, block.side)[1] for panel in block.panels)
-    return _line(NAME) + tallest + 6 + notes * _line(NOTE) + GAP
+    return NAMED + tallest + 6 + notes * _line(NOTE) + GAP
 
 
 def _note(panel: Panel, side: int) -> list[str]:
@@ -106,7 +108,7 @@ def _draw_panels(page: Image.Image, draw: ImageDraw.ImageDraw, block: Block, top
         row, column = divmod(number, block.columns)
         left, above = GAP + column * (block.side + GAP), top + row * _row_height(block)
         _write(draw, (left, above), _fit(panel.name, NAME, block.side), NAME)
-        above += _line(NAME)
+        above += NAMED
         size = _fitted(panel.picture, block.side)
         enlarged = size[0] >= 2 * panel.picture.width
         how = Image.Resampling.NEAREST if enlarged else Image.Resampling.LANCZOS
