@@ -13,6 +13,7 @@ import os
 import re
 import sys
 import textwrap
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -41,6 +42,8 @@ COMMANDS: dict[str, type[Any]] = {
 }
 
 _WIDTH, _HELP_INDENT = 88, 8
+_ALONE = 2.0
+"""Seconds after which an error is held to be one of this process alone."""
 _MORE = """  --config FILE.yaml
        A recipe: the same names as the flags; flags win over it.
   --traceback
@@ -222,8 +225,12 @@ def parse(name: str, argv: Sequence[str]) -> Any:
 def _say(kind: str, text: object) -> None:
     from hf_resnet.screen import one_line
 
-    if os.environ.get("LOCAL_RANK", "0") == "0":  # of several processes, one speaks
-        print(f"{kind}: {one_line(str(text))}", file=sys.stderr)
+    if os.environ.get("LOCAL_RANK", "0") != "0":  # of several processes, one speaks
+        if kind != "error":
+            return
+        # had the first one met the same error, the launcher would end this process meanwhile
+        time.sleep(_ALONE)
+    print(f"{kind}: {one_line(str(text))}", file=sys.stderr)
 
 
 def _plain(box: str) -> str:

@@ -1,8 +1,10 @@
 """hf-resnet finetune with a network that learns, from the command line to the model folder."""
 
 import contextlib
+import errno
 import itertools
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -137,6 +139,41 @@ def test_it_says_so_where_the_epoch_was_chosen_on_the_pictures_it_is_measured_on
     assert "the epoch was chosen" not in capsys.readouterr().out
 
 
+def test_a_model_is_not_written_among_the_pictures_it_is_to_learn(finetune, pictures, capsys):
+    """The pictures of its report would be a class the next time."""
+    before = sorted(pictures.rglob("*"))
+    for name in ("pictures/model", "pictures/../pictures/blue/model"):
+        assert finetune(name=name) == 1
+        assert "lies in --train_dir" in capsys.readouterr().err
+    assert sorted(pictures.rglob("*")) == before
+
+
+def test_a_batch_of_one_is_planned_for_and_learned_from(finetune, tmp_path):
+    """Also where the last pictures of the network are a single pixel."""
+    packaged = ("--model_name_or_path", "packaged:efficientnet-lite0", "--max_train_steps", "2")
+    one = ("--per_device_train_batch_size", "1", "--learning_rate", "0.001")
+    assert finetune(*packaged, *one) == 0
+    assert (tmp_path / "model" / "config.json").is_file()
+
+
+def test_the_command_that_goes_on_is_one_a_shell_understands(tmp_path):
+    from accelerate import Accelerator
+
+    from hf_resnet.commands.unfinished import command
+
+    words = shlex.split(command(tmp_path / "my pets; ls", Accelerator(cpu=True)))
+    assert words == ["hf-resnet", "finetune", "--config", f"{tmp_path}/my pets; ls/recipe.yaml"]
+
+
+@pytest.mark.parametrize(("size", "kept"), [((224, 224), 256), ((384, 384), 384)])
+def test_pictures_are_not_cached_smaller_than_the_network_sees_them(size, kept):
+    from hf_resnet.cli import parse
+    from hf_resnet.commands.unfinished import picture_cache
+
+    config = parse("finetune", ["--model_name_or_path=m", "--output_dir=o", "--cache_images"])
+    assert picture_cache(config, size).short_side == kept
+
+
 @pytest.fixture
 def unfinished(finetune, tmp_path, monkeypatch) -> Path:
     """The folder of a run that went no further than its second step."""
@@ -181,6 +218,19 @@ def test_pictures_that_changed_since_are_told_of_in_words(finetune, unfinished, 
     (pictures / "blue" / "00.png").unlink()
     assert finetune() == 1
     assert "other pictures, or another split of them" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_one_line_where_a_run_is_to_go_on(finetune, unfinished, monkeypatch, capsys):
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hf_resnet.writing.os.fsync", full)
+        assert finetune() == 1
+    assert "recipe in" in (said := capsys.readouterr().err)
+    assert "cannot be written: No space left on device" in said
+    assert finetune() == 0
+    assert "going on after step 2" in capsys.readouterr().out
 
 
 def test_two_runs_in_one_folder_do_not_meet(finetune, unfinished, capsys):

@@ -50,3 +50,29 @@ def test_no_flag_of_ours_is_passed_over():
     from hf_resnet.commands.flags import flags_of
 
     assert not set(flags_of(COMMANDS["finetune"])) & {*WITHOUT_MEANING, *OTHER_NAME}
+
+
+def config_of(line: str):
+    words, notes = translated(shlex.split(f"--model_name_or_path m --output_dir o {line}"))
+    return parse("finetune", words), notes
+
+
+def test_every_flag_that_people_give_the_examples_trainer_is_taken():
+    config, notes = config_of(
+        "--do_train --adam_beta1 0.9 --adam_beta2=0.99 --warmup_ratio 0.1 --run_name x --local_rank 0 "
+        "--ddp_backend gloo --hub_strategy every_save --use_auth_token True --token secret "
+        "--image_processor_name p --config_name c --eval_accumulation_steps 4 --save_only_model "
+        "--gradient_checkpointing_kwargs '{\"use_reentrant\": false}' --log_level info "
+        "--metric_for_best_model eval_loss --report_to none --deepspeed ds.json --seed 3"
+    )
+    assert (config.seed, config.train.metric_for_best_model) == (3, "log_loss")
+    assert len(notes) == 17
+    assert not any("secret" in note for note in notes)
+
+
+def test_a_rate_of_the_examples_goes_with_their_optimiser_and_a_rate_of_ours_with_ours():
+    theirs, notes = config_of("--do_train --learning-rate 2e-5")
+    assert theirs.train.optim == "adamw"
+    assert any("AdamW" in note for note in notes)
+    for line in ("--learning_rate 0.01", "--do_train", "--do_train --learning_rate=1 --optim sgd"):
+        assert config_of(line)[0].train.optim == "sgd"

@@ -684,6 +684,57 @@ def test_a_full_disk_leaves_the_checkpoints_before_it_and_says_how_much_room_is_
     assert not list((tmp_path / "a").glob(".*"))
 
 
+def test_a_full_disk_is_one_line_where_the_log_does_not_fit_either(tmp_path):
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    path = tmp_path / "log.jsonl"
+    try:
+        with (
+            pytest.raises(ConfigError, match=r"the log .* cannot be written: .*make room"),
+            log.Log(path, after=0) as lines,
+        ):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+            for step in range(1, 20):
+                lines.write({"step": step, "loss": 0.5})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [line["step"] for line in log.read(path)] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("batch_norm", ["train", "frozen"])
+def test_a_batch_of_one_never_meets_a_norm_that_learns(train, started, batch_norm):
+    def one():
+        return train(batch_norm=batch_norm, per_device_train_batch_size=1, max_train_steps=2)
+
+    if batch_norm == "frozen":
+        assert changed_weights(started, one())
+    else:
+        with pytest.raises(ConfigError, match="learns nothing from one picture at once"):
+            one()
+
+
+@pytest.mark.parametrize(
+    ("batch_norm", "fewest"), [("frozen", "1 picture"), ("train", "2 pictures")]
+)
+def test_where_no_piece_is_small_enough_one_line_says_so(train, monkeypatch, batch_norm, fewest):
+    from hf_resnet.backbones.network import Network
+
+    forward, seen = Network.forward, set()
+
+    def of_a_tiny_card(self, pixels_BCHW):
+        if self.training:
+            seen.add(len(pixels_BCHW))
+            raise torch.OutOfMemoryError("no room")
+        return forward(self, pixels_BCHW)
+
+    monkeypatch.setattr(Network, "forward", of_a_tiny_card)
+    with pytest.raises(ConfigError, match=f"out of memory with {fewest} at once"):
+        train(batch_norm=batch_norm, per_device_train_batch_size=6)
+    assert min(seen) == int(fewest[0])
+
+
 def test_learning_that_comes_apart_stops_with_step_and_rate_and_keeps_the_checkpoints(
     train, tmp_path
 ):

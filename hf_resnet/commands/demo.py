@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import webbrowser
@@ -66,7 +67,7 @@ def run(config: DemoConfig) -> None:
     if _has_desktop():
         webbrowser.open(sheet.resolve().as_uri())
     console.print("\nThree commands to go on with:\n")
-    for line in next_commands(plan, config.output_dir):
+    for line in [*activation(), *next_commands(plan, config.output_dir)]:
         console.print(f"  {line}", style="bold")
 
 
@@ -90,6 +91,14 @@ def command_of(plan: Plan, output_dir: str) -> list[str]:
     options = ["--model_name_or_path", plan.model, "--dataset_name", plan.dataset, *plan.options]
     options += ["--method", "head"]  # the quickest: a demo is over while one watches
     return [*words, *script, *options, "--output_dir", output_dir, "--overwrite_output_dir"]
+
+
+def activation() -> list[str]:
+    """What makes hf-resnet a command of this shell, where it is none yet."""
+    script = Path(sys.executable).with_name("activate")
+    if shutil.which("hf-resnet") or not script.exists():
+        return []
+    return [f". {shlex.quote(str(_short(script)))}"]
 
 
 def next_commands(plan: Plan, output_dir: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shlex
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,10 +13,11 @@ from accelerate import Accelerator
 from rich.console import Console
 
 from hf_resnet.app.examples import write_examples
+from hf_resnet.backbones.reference import resolve
 from hf_resnet.checks.cheap import warnings
 from hf_resnet.classifier import Classifier, check_output, new_model_folder, open_classifier
 from hf_resnet.commands import made, unfinished
-from hf_resnet.commands.processes import start
+from hf_resnet.commands.processes import start, together
 from hf_resnet.commands.push import push, show
 from hf_resnet.commands.recipe import write_recipe
 from hf_resnet.config import (
@@ -26,7 +28,7 @@ from hf_resnet.config import (
     as_dict,
 )
 from hf_resnet.data import SPLITS_FILE, Data, Split, load_data
-from hf_resnet.errors import DataError, ModelError
+from hf_resnet.errors import ConfigError, DataError, ModelError
 from hf_resnet.evaluation.judge import judge
 from hf_resnet.evaluation.measure import measure
 from hf_resnet.evaluation.measured import CHOSEN_ON, Measured
@@ -47,10 +49,11 @@ MOST_BAD = 10
 def run(config: FinetuneConfig) -> None:
     """Read the data, train, measure, save; under `accelerate launch` on all processes."""
     check_output(config.output_dir, overwrite=config.overwrite_output_dir)
+    _check_apart(config)
     accelerator = _started(config)
     console = screen(quiet=not accelerator.is_main_process)
     backup = unfinished.backup_of(config, console.print)
-    with contextlib.ExitStack() as held:
+    with together(), contextlib.ExitStack() as held:
         saved = _saved(config, (accelerator, console, held), backup)
     accelerator.end_training()  # the other processes need not wait for an upload
     if saved and config.hub.push_to_hub and accelerator.is_main_process:
@@ -108,6 +111,18 @@ def _saved(
     return True
 
 
+def _check_apart(config: FinetuneConfig) -> None:
+    """Stop where the model, its report and its checkpoints would be taken for a class of pictures."""
+    place = Path(config.output_dir).resolve()
+    for flag in ("train_dir", "validation_dir", "test_dir"):
+        folder = getattr(config.data, flag)
+        if folder and Path(folder).resolve() in (place, *place.parents):
+            raise ConfigError(
+                f"--output_dir {config.output_dir} lies in --{flag} {folder}, where the pictures in "
+                "it would be taken for a class; name a folder elsewhere"
+            )
+
+
 def _started(config: FinetuneConfig) -> Accelerator:
     if not config.train.with_tracking:
         return start()
@@ -158,7 +173,7 @@ def _network_trained(
             judge=judge,
             tell=console.print,
             begin=partial(unfinished.keep_recipe, config, folder) if main else _nothing,
-            cache=unfinished.picture_cache(config),
+            cache=unfinished.picture_cache(config, fitted.classifier.preprocess.size),
             elsewhere=elsewhere,
         )
         trained = train_network(fitted, data.train, plan.choice, setting)
@@ -193,7 +208,7 @@ def _tell_result(
     sheet = Path(config.output_dir) / "report" / "contact_sheet.png"
     console.print(f"\nright and wrong answers: {sheet}")
     console.print(f"saved in {config.output_dir}; try it:")
-    console.print(f"  hf-resnet predict {config.output_dir} PICTURES")
+    console.print(f"  hf-resnet predict {shlex.quote(config.output_dir)} PICTURES")
 
 
 def with_preprocess(classifier: Classifier, config: PreprocessConfig) -> Classifier:
@@ -217,10 +232,10 @@ def with_preprocess(classifier: Classifier, config: PreprocessConfig) -> Classif
 
 def _earlier(config: FinetuneConfig) -> Path | None:
     """The folder that may know how the pictures were split before: the output's, else the model's."""
-    for folder in (config.output_dir, config.model.model_name_or_path):
-        if (Path(folder) / SPLITS_FILE).is_file():
-            return Path(folder)
-    return None
+    if (Path(config.output_dir) / SPLITS_FILE).is_file():
+        return Path(config.output_dir)
+    folder = resolve(config.model).folder  # that of a model of the Hub as well
+    return folder if folder and (folder / SPLITS_FILE).is_file() else None
 
 
 def _tell_data(console: Console, data: Data) -> None:

@@ -1,10 +1,13 @@
-"""The Accelerator of a run, made once, with two things that `accelerate launch` leaves to be done.
+"""The Accelerator of a run, made once, with what `accelerate launch` leaves to be done.
 
 On a machine without a GPU it gives each process a single thread, however many cores there are, and
-processes find each other only when they are told that they are on CPU.
+processes find each other only when they are told that they are on CPU. Where one of them ends, the
+others get an error out of the depths of gloo or NCCL.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -12,7 +15,7 @@ from accelerate import Accelerator
 from accelerate.tracking import get_available_trackers
 
 from hf_resnet.commands.launched import cores
-from hf_resnet.errors import ConfigError, listed
+from hf_resnet.errors import ConfigError, HfResnetError, listed
 
 
 def start(*, trackers: str | None = None, folder: Path | None = None) -> Accelerator:
@@ -32,6 +35,20 @@ def start(*, trackers: str | None = None, folder: Path | None = None) -> Acceler
             "too large for one device; those here are not, so use scripts/accelerate/ddp.yaml"
         )
     return accelerator
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Within it, the end of another process is one line in this one as well."""
+    try:
+        yield
+    except RuntimeError as exc:
+        if not isinstance(exc, torch.distributed.DistError) and "gloo" not in str(exc):
+            raise
+        raise HfResnetError(
+            "another process of this run has ended, and this one cannot go on alone; if it said no "
+            "reason, it was killed, perhaps for lack of memory. The same command again goes on"
+        ) from exc
 
 
 def _installed(trackers: str | None) -> list[str] | None:

@@ -5,6 +5,7 @@ when the model is saved. What a person may have put there is left alone.
 """
 
 import contextlib
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,15 +19,17 @@ from filelock import FileLock, Timeout
 from hf_resnet.commands.recipe import RECIPE_FILE, write_recipe
 from hf_resnet.config import FinetuneConfig
 from hf_resnet.data import Data
-from hf_resnet.data.picture_cache import PictureCache
+from hf_resnet.data.picture_cache import SHORT_SIDE, PictureCache
 from hf_resnet.errors import ConfigError, listed
 from hf_resnet.head.store import cache_folder
 from hf_resnet.hub.backup import ASIDE, Backup
 from hf_resnet.training.choice import Choice
 from hf_resnet.training.log import CURVE_FILE, LOG_FILE
 from hf_resnet.training.setting import Elsewhere
+from hf_resnet.writing import on_disk
 
 LOCK_FILE = ".lock"
+_ADVICE = "make room, or name another --output_dir; checkpoints that are there stay"
 _OWN = (
     "step-*",
     ".step-*.part",
@@ -66,7 +69,8 @@ def claimed(config: FinetuneConfig, *, main: bool) -> Iterator[Path]:
             f"{folder} holds what is not of a run of training: {listed(foreign, most=5)}; move it "
             "away, or name another --output_dir"
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    with on_disk(f"what a run keeps in {folder}", _ADVICE):
+        folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / LOCK_FILE, timeout=0):
             if config.train.restart:
@@ -82,7 +86,8 @@ def keep_recipe(config: FinetuneConfig, folder: Path) -> None:
     """What goes on with the run, from wherever it is given."""
     train = replace(config.train, restart=False, resume_from_checkpoint=None)
     place = str(Path(config.output_dir).expanduser().resolve())
-    write_recipe(replace(config, train=train, output_dir=place), folder)
+    with on_disk(f"the recipe in {folder}", _ADVICE):
+        write_recipe(replace(config, train=train, output_dir=place), folder)
 
 
 def clear(folder: Path) -> None:
@@ -123,7 +128,7 @@ def keep_log(folder: Path, report: Path) -> None:
 
 def command(folder: Path, accelerator: Accelerator) -> str:
     """What to type to go on."""
-    recipe = f"--config {folder / RECIPE_FILE}"
+    recipe = f"--config {shlex.quote(str(folder / RECIPE_FILE))}"
     if accelerator.num_processes == 1:
         return f"hf-resnet finetune {recipe}"
     many = "" if accelerator.device.type != "cpu" else "--multi_gpu "
@@ -198,8 +203,9 @@ def kept_elsewhere(
         backup.close()
 
 
-def picture_cache(config: FinetuneConfig) -> PictureCache | None:
-    """Where decoded pictures are kept, if they are."""
+def picture_cache(config: FinetuneConfig, size: tuple[int, int]) -> PictureCache | None:
+    """Where decoded pictures are kept, if they are: none smaller than what the network sees."""
     if not config.train.cache_images:
         return None
-    return PictureCache(cache_folder(config.head.feature_cache_dir).with_name("pictures"))
+    folder = cache_folder(config.head.feature_cache_dir).with_name("pictures")
+    return PictureCache(folder, max(SHORT_SIDE, *size))

@@ -4,12 +4,16 @@ The lines are those of the steps that count: where a run is taken up at an earli
 lines after it are taken back, so that the log reads as if nothing had happened.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TextIO
 
+from hf_resnet.writing import on_disk
+
 LOG_FILE = "log.jsonl"
+_ADVICE = "make room and run the same command again, the last checkpoint is whole"
 CURVE_FILE = "curve.png"
 
 
@@ -51,21 +55,25 @@ class Log:
 
     def __init__(self, path: Path, *, after: int, shown: bool = True) -> None:
         self._file: TextIO | None = None
+        self._what = f"the log {path}"
         if shown:
-            _take_back(path, after)
-            self._file = path.open("a", encoding="utf-8")
+            with on_disk(self._what, _ADVICE):
+                _take_back(path, after)
+                self._file = path.open("a", encoding="utf-8")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # said already, when the line was written
+                self._file.close()
 
     def write(self, line: Mapping[str, Any]) -> None:
         if self._file is not None:
-            self._file.write(json.dumps(line) + "\n")
-            self._file.flush()
+            with on_disk(self._what, _ADVICE):
+                self._file.write(json.dumps(line) + "\n")
+                self._file.flush()
 
 
 def draw(folder: Path, epochs: Sequence[Mapping[str, Any]]) -> None:

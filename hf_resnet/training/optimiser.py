@@ -57,7 +57,12 @@ def knows_nothing(network: Network) -> bool:
     return bool(means) and not any(bool(mean.any()) for mean in means)
 
 
-def _norms(network: Network) -> list[nn.modules.batchnorm._BatchNorm]:
+def learns_statistics(network: nn.Module) -> bool:
+    """Whether a batch-norm in it is in training: it can do nothing with a single picture."""
+    return any(norm.training for norm in _norms(network))
+
+
+def _norms(network: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
     norms = nn.modules.batchnorm._BatchNorm
     return [each for each in network.modules() if isinstance(each, norms)]
 

@@ -71,7 +71,8 @@ def bytes_to_learn(
 
     def step(fake: Network, watch: "_Watch") -> None:
         freeze(fake, trained)
-        ready_to_learn(fake, trained, frozen_norms=False)
+        # a norm in training takes no single picture, and a run with one has none
+        ready_to_learn(fake, trained, frozen_norms=batch.batch == 1)
         with recomputing(fake) if recompute else nullcontext():
             for _ in range(2 if accumulated else 1):
                 logits_BK = _logits(fake, batch)

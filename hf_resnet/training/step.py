@@ -4,8 +4,9 @@ Knows nothing of epochs, checkpoints or judging. Random numbers (dropout, mixing
 seed, the step and the process before each step, so that a step does the same whatever came before.
 Every picture counts by the whole step's number of pictures, so that accumulation, a smaller batch
 after a lack of memory, and several processes give the same gradient. The surprise: where memory runs
-out, the step is done again in smaller pieces, and all later ones as well; and where numbers of 16
-bits overflow, again with a smaller scale of the loss.
+out, the step is done again in smaller pieces, and all later ones as well (of several processes none
+can do so alone: that ends the run); and where numbers of 16 bits overflow, again with a smaller scale
+of the loss.
 """
 
 import contextlib
@@ -20,9 +21,11 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from hf_resnet.config import TrainConfig
+from hf_resnet.errors import ConfigError, counted
 from hf_resnet.precision import Precision, autocast
 from hf_resnet.preprocess import Preprocess
 from hf_resnet.training.examples import Examples_B, as_numbers
+from hf_resnet.training.optimiser import learns_statistics
 
 FIRST_LOSS_SCALE = 2.0**16
 
@@ -65,22 +68,20 @@ class Stepper:
             torch.manual_seed(_mixed_seed(self.seed, number, self.accelerator.process_index))
             try:
                 loss = self._gradients(batches)
-            except torch.OutOfMemoryError:
-                if self.pieces >= max(len(label_B) for _, label_B in batches):
-                    raise
-                self._take_less()
+            except torch.OutOfMemoryError as exc:
+                self._take_less(max(len(label_B) for _, label_B in batches), exc)
                 continue
             self._scale_back()
             self._pull_back()
             length = torch.nn.utils.clip_grad_norm_(
                 self._learning, self.config.max_grad_norm or float("inf")
             )
+            if self.accelerator.num_processes > 1:  # before they decide: all have to do the same
+                loss = self.accelerator.reduce(loss, "mean")
             if self.loss_scale == 1 or not loss.isfinite() or length.isfinite():
                 break
             self.loss_scale /= 2
         self.optimizer.step()
-        if self.accelerator.num_processes > 1:
-            loss = self.accelerator.reduce(loss, "mean")
         return float(loss), float(length)
 
     def _gradients(self, batches: Sequence[Examples_B]) -> Tensor:
@@ -93,7 +94,9 @@ class Stepper:
             target = label_B.to(self._device, non_blocking=True)
             if self._mix is not None:
                 pixels_BCHW, target = self._mix(pixels_BCHW, target)
-            pieces = zip(pixels_BCHW.chunk(self.pieces), target.chunk(self.pieces), strict=True)
+            pieces = zip(
+                *(each.tensor_split(self.pieces) for each in (pixels_BCHW, target)), strict=True
+            )
             for last_piece, (some_BCHW, some_target) in _marked(list(pieces)):
                 with self._shared_at(last_batch and last_piece):
                     with autocast(self.precision, self._device.type):
@@ -131,8 +134,22 @@ class Stepper:
             if parameter.grad is not None:
                 parameter.grad.add_(parameter.detach() - origin, alpha=self.config.l2_sp)
 
-    def _take_less(self) -> None:
-        self.pieces *= 2
+    def _take_less(self, batch: int, exc: torch.OutOfMemoryError) -> None:
+        """From now on a batch of so many pictures goes through in smaller pieces."""
+        if self.accelerator.num_processes > 1:  # the others wait for the gradients of this very try
+            raise ConfigError(
+                f"process {self.accelerator.process_index} is out of memory with {batch} pictures at "
+                "once; take a smaller --per_device_train_batch_size and more "
+                "--gradient_accumulation_steps (the product decides what is learned), or plan with "
+                "--memory_budget"
+            ) from exc
+        most = max(1, batch // 2) if learns_statistics(self.wrapped) else batch
+        if self.pieces >= most:
+            raise ConfigError(
+                f"out of memory with {counted(-(-batch // self.pieces), 'picture')} at once; take a "
+                "smaller --image_size or network, --gradient_checkpointing, or --method last_stage"
+            ) from exc
+        self.pieces = min(2 * self.pieces, most)
         self.optimizer.zero_grad(set_to_none=True)
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
