@@ -147,6 +147,19 @@ def test_it_says_what_pictures_are(taught, tmp_path):
     assert "a.png" in out.read_text()
 
 
+def test_an_export_of_it_answers_as_it_does(taught, tmp_path, capsys):
+    model, path = shutil.copytree(taught, tmp_path / "model"), tmp_path / "a.png"
+    path.write_bytes(png(photo(1)))
+    (before,) = open_classifier(str(model))(path, top_k=1)
+    assert main(["export", str(model), "--format", "onnx", "--max_drop", "100"]) == 0
+    out = tmp_path / "rows.jsonl"
+    assert main(["predict", str(model), str(path), "--output", str(out), "--top_k", "1"]) == 0
+    assert "answered by onnx" in capsys.readouterr().out
+    after = json.loads(out.read_text())
+    assert after["labels"] == [before.label]
+    assert after["probabilities"] == [pytest.approx(before.probability, abs=1e-3)]
+
+
 def test_its_classes_can_be_changed(taught, tmp_path):
     words = ["relabel", "--model_name_or_path", str(taught), "--output_dir", str(tmp_path / "new")]
     assert main([*words, "--keep", "0,1,2", "--rename", "2=two", "--add", "ten"]) == 0

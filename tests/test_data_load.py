@@ -145,6 +145,19 @@ def test_a_run_repeated_with_its_own_record_is_the_same_run(photos, tmp_path):
     assert second.split_record() == first.split_record()
 
 
+def test_a_class_without_validation_pictures_is_told_with_the_reason(photos, tmp_path):
+    run = remember(load(photos), tmp_path / "run")
+    held = {key for key, _ in load(photos).validation.entries()}
+    for path in photos.rglob("*.png"):
+        if path.parent.name == "emu" and key_of(path.read_bytes()) in held:
+            path.unlink()
+    (note,) = [each for each in load(photos, remembered=run).notes if "none of" in each]
+    assert "none of emu, whose pictures the earlier run learned from" in note
+    fill(photos / "fox", [900])
+    (note,) = [each for each in load(photos).notes if "none of" in each]
+    assert note == "validation: none of fox; a single picture is learnt from"
+
+
 def test_the_record_names_every_picture_once_with_its_side(photos):
     data = load(photos, split_seed=3, train_val_split=0.2)
     record = json.loads(json.dumps(data.split_record()))

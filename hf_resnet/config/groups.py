@@ -76,6 +76,10 @@ class DataConfig:
     test_file: str | None = None
     """The same for the test pictures."""
 
+    more_data: str | None = None
+    """Further pictures of the same classes to learn from, all of them: a folder with one folder a
+    class, such as the wrong answers that the page keeps, or a data set of the Hub."""
+
     image_column_name: str | None = None
     """The column with the pictures; found by its type where not named."""
 

@@ -97,8 +97,8 @@ class TrainConfig:
     """Compile the network first; pays on a GPU, not on a CPU."""
 
     cache_images: bool = False
-    """Keep every picture decoded and scaled down (short side 256 pixels) on disk from the first
-    epoch on, so that later ones decode nothing."""
+    """Keep every picture decoded and scaled down (short side 256 pixels, or what the network sees if
+    that is more) on disk from the first epoch on, so that later ones decode nothing."""
 
     memory_budget: str | None = None
     """Memory the run may take, such as 4GB: batch, accumulation, gradient checkpointing and, last,

@@ -6,7 +6,7 @@ some. The surprise: a test split whose labels are all hidden (-1 on the Hub) is 
 nothing can be measured on it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -80,9 +80,14 @@ def align(splits: Mapping[str, Labelled]) -> Labels:
     for columns, other in splits.values():
         if columns.streaming:
             continue  # what it declares it need not have; its rows are looked at as they come
-        if unknown := [name for name in other.names if name not in labels.names]:
-            raise DataError(_unknown(columns.place.title, unknown, train.place.title, labels))
+        check_known(columns.place.title, other.names, train.place.title, labels)
     return labels
+
+
+def check_known(title: str, names: Sequence[str], train: str, labels: Labels) -> None:
+    """Stop where these pictures have a class that the training pictures lack."""
+    if unknown := [name for name in names if name not in labels.names]:
+        raise DataError(_unknown(title, unknown, train, labels))
 
 
 def _unknown(title: str, unknown: list[str], train: str, labels: Labels) -> str:

@@ -5,6 +5,7 @@ read, so there a picture's key alone decides its side, and a limit takes the fir
 come, the same number of each class.
 """
 
+from collections import defaultdict
 from dataclasses import replace
 
 import numpy as np
@@ -72,11 +73,21 @@ def _notes_on_division(rest: Stored, held: Stored, labels: Labels, plan: Plan) -
     if plan.known:
         old = sum(plan.known.get(key) == "validation" for key in held.all_keys())
         note += f", {old:,} of them as in the earlier run"
-    without = set(range(len(labels))) - set(held.all_labels())
-    if not without:
-        return [note]
-    names = listed(labels.names[index] for index in sorted(without))
-    return [note, f"validation: none of {names}; a single picture is learnt from"]
+    left: defaultdict[int, set[str]] = defaultdict(set)
+    for key, label in rest.entries():
+        left[label].add(key)
+    without = sorted(set(left) - set(held.all_labels()))
+    single = listed(labels.names[label] for label in without if len(left[label]) == 1)
+    known = listed(labels.names[label] for label in without if len(left[label]) > 1)
+    notes = [note]
+    if single:
+        notes.append(f"validation: none of {single}; a single picture is learnt from")
+    if known:
+        notes.append(
+            f"validation: none of {known}, whose pictures the earlier run learned from (a new "
+            "--output_dir splits all anew)"
+        )
+    return notes
 
 
 def fewer(part: Part, labels: Labels, most: int, flag: str, seed: int) -> tuple[Part, list[str]]:

@@ -7,18 +7,21 @@ bytes of all pictures, since a picture is known by its bytes alone.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hf_resnet.config import DataConfig
-from hf_resnet.data.alignment import align, read_labels
+from hf_resnet.data.alignment import align, check_known, read_labels
 from hf_resnet.data.columns import Columns, find_columns, has_column
 from hf_resnet.data.dividing import check_every_class, divided, fewer, part_of
 from hf_resnet.data.folder import existing_folder, read_folder
-from hf_resnet.data.rows import Split
-from hf_resnet.data.sources import Source, open_source
+from hf_resnet.data.rows import Split, Stored
+from hf_resnet.data.sources import Source, open_more, open_source
 from hf_resnet.data.splits import ROLES, Plan, Record, read_record
+from hf_resnet.errors import ConfigError, counted
 from hf_resnet.labels import Labels
 
 
@@ -93,6 +96,9 @@ def load_data(
             parts[role], drew = fewer(part, labels, most, flag, config.split_seed)
             notes += drew
     splits = {role: Split(role, labels, (part,)) for role, part in parts.items()}
+    if config.more_data and "train" in splits:
+        splits["train"], told = _with_more(splits, config.more_data)
+        notes += told
     return Data(
         source.name,
         labels,
@@ -103,6 +109,28 @@ def load_data(
         seed=config.split_seed,
         share=config.train_val_split,
     )
+
+
+def _with_more(splits: dict[str, Split], name: str) -> tuple[Split, list[str]]:
+    """The training pictures and those of --more_data, but for what is measured on."""
+    train = splits["train"]
+    if train.size is None:
+        raise ConfigError("--more_data adds to pictures that are stored; leave --streaming out")
+    raw, notes = open_more(name)
+    labelled, _ = read_labels({"train": find_columns(raw, None, None)})
+    columns, codes = labelled["train"]
+    check_known(columns.place.title, codes.names, train.parts[0].place.title, train.labels)
+    part = part_of(labelled["train"], train.labels)
+    assert isinstance(part, Stored)  # noqa: S101  opened without streaming
+    held = {key for role, split in splits.items() if role != "train" for key, _ in split.entries()}
+    kept = [at for at, key in enumerate(part.all_keys()) if key not in held]
+    more = part.taking(np.array(kept, dtype=np.int64))
+    notes.append(f"{name}: {counted(more.size, 'more picture')} to learn from")
+    if passed := part.size - more.size:
+        notes.append(
+            f"{name}: {counted(passed, 'picture')} left out, since figures are measured on them"
+        )
+    return replace(train, parts=(*train.parts, more)), notes
 
 
 def _overruled(record: Record, plan: Plan) -> list[str]:

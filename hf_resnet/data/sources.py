@@ -59,6 +59,22 @@ def open_source(config: DataConfig) -> Source:
     return source
 
 
+def open_more(name: str) -> tuple[RawSplit, list[str]]:
+    """Further pictures to learn from: a folder of class folders, a table, or a data set's training
+    split."""
+    path = Path(name).expanduser()
+    if path.is_dir() and has_folders(path):
+        return read_folder(path)
+    if path.is_file():
+        return read_table(name, "--more_data"), []
+    if name.startswith((".", "/", "~")):
+        existing_folder(name, "--more_data")  # tells what is wrong with it
+    source = _open_dataset(name, DataConfig())
+    if "train" not in source.splits:
+        raise DataError(f"--more_data {name} has no training split; it has {listed(source.splits)}")
+    return source.splits["train"], source.notes
+
+
 def _add_folders(source: Source, given: Mapping[str, str]) -> None:
     """The folders that are named, and those that lie beside the training folder in its root."""
     named: dict[str, Path] = {}
