@@ -41,6 +41,9 @@ COMMANDS: dict[str, type[Any]] = {
     "serve": configs.ServeConfig,
 }
 
+_OF_A_MODEL = ("measure", "relabel")
+"""Commands that take the model first as well, as those do that also take pictures."""
+
 _WIDTH, _HELP_INDENT = 88, 8
 _ALONE = 2.0
 """Seconds after which an error is held to be one of this process alone."""
@@ -198,6 +201,8 @@ def parse(name: str, argv: Sequence[str]) -> Any:
     cls = COMMANDS[name]
     kinds = flags_of(cls)
     words, path = without_recipe(argv)
+    if name in _OF_A_MODEL and words and not words[0].startswith("-"):
+        words.insert(0, "--model_name_or_path")
     words = gathered(checked(words, kinds, name), kinds)
     typed = {word[2:].partition("=")[0] for word in words if word.startswith("--")}
     recipe, notes = of_recipe(path, name, COMMANDS, typed)

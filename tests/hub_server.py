@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha1, sha256
 from typing import Any
@@ -666,12 +666,32 @@ def environment(hub: Hub, home: object, token: str | None = None) -> dict[str, s
     return {**told, "HF_TOKEN": token} if token else told
 
 
+PORT = 8899
+
+
+@contextmanager
+def _or_told(hub):
+    """The Hub, or one line where another one runs already."""
+    with ExitStack() as held:
+        try:
+            found = held.enter_context(hub)
+        except OSError as exc:
+            raise SystemExit(
+                f"error: port {PORT} cannot be had ({exc.strerror}); is one running?"
+            ) from exc
+        yield found
+
+
 def main() -> None:
-    with running(8899) as hub, suppress(KeyboardInterrupt):
+    with _or_told(running(PORT)) as hub, suppress(KeyboardInterrupt):
         settings = environment(hub, "/tmp/hub-home", next(iter(TOKENS)))  # noqa: S108
         lines = [f"export {name}={value}" for name, value in settings.items()]
-        sys.stdout.write("A Hub of your own; ^C ends it, and forgets all. Elsewhere type:\n")
-        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.write(
+            "A Hub of your own; ^C ends it, and forgets all. It has no pages to look at.\n"
+        )
+        sys.stdout.write("Type in another terminal:\n" + "\n".join(lines) + "\n")
+        sys.stdout.write(f"and to go back to the real one:\nunset {' '.join(settings)}\n")
+        sys.stdout.flush()
         while True:
             time.sleep(3600)
 

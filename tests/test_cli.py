@@ -120,6 +120,7 @@ def test_a_recipe_may_hold_surgery_as_lists_and_mappings(tmp_path):
     ("words", "message"),
     [
         (["--train_dri", "x"], "no flag --train_dri; did you mean --train_dir?"),
+        (["--epochs", "3"], "no flag --epochs; did you mean --num_train_epochs?"),
         (["--qqqqq", "x"], "no flag --qqqqq; hf-resnet finetune --help lists them"),
         (["--seed", "abc"], "--seed"),
         (["--seed"], "--seed"),
@@ -175,6 +176,11 @@ def test_a_persons_error_is_one_line_and_exit_1(capsys):
     said = capsys.readouterr().err
     assert said.startswith("error: no model folder at ./nowhere")
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(("name", "more"), [("measure", []), ("relabel", ["--output_dir", "new"])])
+def test_the_model_may_come_first_as_where_pictures_follow_it(name, more):
+    assert parse(name, ["outputs/pets", *more]).model.model_name_or_path == "outputs/pets"
 
 
 def test_an_unknown_command_gets_the_nearest_offered(capsys):

@@ -12,7 +12,7 @@ import pytest
 from hf_resnet.config import DataConfig
 from hf_resnet.data import key_of, load_data
 from hf_resnet.data.cifar10 import as_png
-from hf_resnet.data.folder import find_pictures
+from hf_resnet.data.folder import existing_folder, find_pictures
 from hf_resnet.errors import ConfigError, DataError
 from hf_resnet.images import decode
 
@@ -326,3 +326,9 @@ def test_nothing_named_and_too_much_named_are_config_errors(photos):
         load(photos, dataset_name="sample:digits")
     with pytest.raises(ConfigError, match="both name the train pictures"):
         load(photos, train_file="photos.csv")
+
+
+def test_an_archive_is_to_be_unpacked_first(tmp_path):
+    (tmp_path / "photos.zip").write_bytes(b"PK\x03\x04")
+    with pytest.raises(DataError, match=r"got the archive .*photos\.zip; unpack it first"):
+        existing_folder(str(tmp_path / "photos.zip"), "--train_dir")

@@ -576,6 +576,19 @@ def test_models_measured_on_other_pictures_are_not_compared(hub, push, model):
     assert "compared" not in succeeded(push(with_results(model, range(90))))
 
 
+def test_a_model_that_has_forgotten_a_class_is_pushed_only_where_that_is_asked_for(
+    hub, push, model, tmp_path
+):
+    succeeded(push(model))
+    call = ["relabel", "--model_name_or_path", str(model), "--output_dir", str(tmp_path / "fewer")]
+    assert main([*call, "--drop", "blue", "--rename", "green=lime"]) == 0
+    said = error_of(push(tmp_path / "fewer"))
+    assert "the one at me/flowers knows blue, and this model does not" in said
+    assert "--force" in said and pushes(hub) == 1
+    succeeded(push(tmp_path / "fewer", "--force"))
+    assert pushes(hub) == 2
+
+
 @pytest.mark.parametrize("name", ["config.json", "pytorch_model.bin"])
 def test_a_model_of_other_making_is_replaced_only_where_that_is_asked_for(
     hub, push, session, model, name

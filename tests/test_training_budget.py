@@ -1,5 +1,6 @@
 """What a run will need is shown before it learns, and a budget changes how it learns, not what."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from rich.console import Console
 from hf_resnet.classifier import open_classifier
 from hf_resnet.config import ComputeConfig, TrainConfig, bytes_of
 from hf_resnet.errors import ConfigError
-from hf_resnet.training.budget import planned
+from hf_resnet.training.budget import PLAN_FILE, keep, planned
 from hf_resnet.training.choice import choose
 from hf_resnet.training.memory import Setup, need
 from tests.test_training_network import changed_weights, started, train  # noqa: F401
@@ -76,3 +77,49 @@ def test_computing_the_blocks_again_changes_nothing_but_the_memory(train):  # no
     for name in changed_weights(plain, sparing):
         pair = [each.classifier.network.state_dict()[name] for each in (plain, sparing)]
         np.testing.assert_allclose(*pair, atol=1e-5)
+
+
+@pytest.fixture
+def begun(classifier, tmp_path):
+    """A run that began with a small batch to fit its budget."""
+    less = Setup(batch=8, accumulation=4, size=(160, 160), method="full")
+    budget = f"{(need(classifier.network, less).total + 30_000_000) / 1e6:.0f}MB"
+    first = plan(classifier, memory_budget=budget)
+    keep(first, tmp_path)
+    return budget, first, tmp_path
+
+
+def gone_on(classifier, folder, budget, **options):
+    config = TrainConfig(per_device_train_batch_size=32, memory_budget=budget, **options)
+    choice = choose("full", config, np.full(3, 100), untrained=False)
+    return planned(choice, classifier, COMPUTE, Accelerator(cpu=True), folder)
+
+
+def test_a_run_that_goes_on_keeps_its_plan_whatever_the_process_needs_now(
+    classifier, begun, monkeypatch
+):
+    budget, first, folder = begun
+    monkeypatch.setattr("hf_resnet.training.budget.fit", lambda *_: 1 / 0)
+    assert gone_on(classifier, folder, budget).choice == first.choice
+
+
+def test_another_budget_is_planned_for_anew(classifier, begun):
+    _, first, folder = begun
+    assert gone_on(classifier, folder, "64GB").choice.config != first.choice.config
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]"])
+def test_a_plan_that_cannot_be_read_is_made_anew(classifier, begun, text):
+    budget, first, folder = begun
+    (folder / PLAN_FILE).write_text(text)
+    assert gone_on(classifier, folder, budget).choice == first.choice
+
+
+@pytest.mark.parametrize(
+    "change", [{"batch": -4}, {"batch": True}, {"method": "rm"}, {"batch": None}]
+)
+def test_a_plan_that_cannot_be_is_made_anew(classifier, begun, change):
+    budget, first, folder = begun
+    whole = json.loads((folder / PLAN_FILE).read_text())
+    (folder / PLAN_FILE).write_text(json.dumps({**whole, **change}))
+    assert gone_on(classifier, folder, budget).choice == first.choice

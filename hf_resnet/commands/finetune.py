@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shlex
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +29,7 @@ from hf_resnet.config import (
     as_dict,
 )
 from hf_resnet.data import SPLITS_FILE, Data, Split, load_data
-from hf_resnet.errors import ConfigError, DataError, ModelError
+from hf_resnet.errors import ConfigError, DataError, ModelError, listed
 from hf_resnet.evaluation.judge import judge
 from hf_resnet.evaluation.measure import measure
 from hf_resnet.evaluation.measured import CHOSEN_ON, Measured
@@ -77,6 +78,8 @@ def _saved(
     if data.train is None:
         raise DataError(f"{data.source} has no training pictures; name them with --train_dir")
     opened = with_preprocess(open_classifier(config.model), config.preprocess)
+    for note in _forgotten(config, opened, data):
+        console.print(f"  {note}")
     fitted = train_head(
         opened,
         data,
@@ -111,10 +114,22 @@ def _saved(
     return True
 
 
+def _forgotten(config: FinetuneConfig, opened: Classifier, data: Data) -> Iterator[str]:
+    """Classes that a model of ours knows and the new one will not, where it seems not to be meant."""
+    known, learned = set(opened.labels), set(data.labels)
+    if opened.facts.training and known & learned and known - learned:
+        lost = listed(sorted(known - learned))
+        yield (
+            f"{config.model.model_name_or_path} knows {lost} as well, and the new model will not, for "
+            "no picture here is of that; to keep what it knows, learn from the pictures that it was "
+            f"taught with, and from these as --more_data {data.source}"
+        )
+
+
 def _check_apart(config: FinetuneConfig) -> None:
     """Stop where the model, its report and its checkpoints would be taken for a class of pictures."""
     place = Path(config.output_dir).resolve()
-    for flag in ("train_dir", "validation_dir", "test_dir"):
+    for flag in ("train_dir", "validation_dir", "test_dir", "more_data"):
         folder = getattr(config.data, flag)
         if folder and Path(folder).resolve() in (place, *place.parents):
             raise ConfigError(
@@ -152,7 +167,8 @@ def _network_trained(
     console.print(f"method: {choice.method} ({choice.why})")
     if choice.method == "head":
         return fitted
-    plan = planned(choice, fitted.classifier, config.compute, accelerator)
+    begun = unfinished.begun(config)
+    plan = planned(choice, fitted.classifier, config.compute, accelerator, begun)
     console.print(plan.table)
     if plan.choice.method == "head":
         console.print("method: head (no more than that fits --memory_budget)")
@@ -172,7 +188,7 @@ def _network_trained(
             identity=unfinished.identity(config, plan.choice, data, accelerator, frozen=frozen),
             judge=judge,
             tell=console.print,
-            begin=partial(unfinished.keep_recipe, config, folder) if main else _nothing,
+            begin=partial(unfinished.keep_what_it_is, config, plan, folder) if main else _nothing,
             cache=unfinished.picture_cache(config, fitted.classifier.preprocess.size),
             elsewhere=elsewhere,
         )

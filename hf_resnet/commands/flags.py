@@ -22,6 +22,14 @@ MEANS_ANOTHER = {
 """Flags that mean something else in another command's recipe: there the output is the model that is
 to be measured, and the model what it was made from."""
 ALSO_WRITTEN = {"class": "classes"}  # a field of a dataclass cannot be called class
+MEANT = {
+    "epochs": "num_train_epochs",
+    "lr": "learning_rate",
+    "batch_size": "per_device_train_batch_size",
+    "data_dir": "train_dir",
+    "model": "model_name_or_path",
+}
+"""What people write who come from elsewhere, where the names are too far apart to be guessed."""
 LISTS = (tuple[str, ...], tuple[int, ...])
 
 
@@ -89,6 +97,8 @@ def _refuse_unknown(flag: str, kinds: dict[str, Any], command: str) -> None:
     if flag in kinds or kinds.get(positive) is bool:
         return
     hint = did_you_mean(flag, kinds, most=1).replace("mean ", "mean --")
+    if MEANT.get(flag) in kinds:
+        hint = f"; did you mean --{MEANT[flag]}?"
     typed = command.replace("_", "-")
     raise ConfigError(
         f"{typed} has no flag --{flag}{hint or f'; hf-resnet {typed} --help lists them'}"

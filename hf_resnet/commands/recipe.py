@@ -5,7 +5,7 @@ that a class called no, 01 or 2024-01-01 keeps its name; whoever wants a number 
 tags and deep nesting are refused: a few lines of aliases can unfold to more than any memory holds.
 """
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args
@@ -22,7 +22,14 @@ DEEPEST = 3
 """A mapping of mappings of lists: `merge: {cat: [tabby, tiger cat]}`."""
 
 PATHS = (
-    *("model_name_or_path", "dataset_name", "feature_cache_dir", "add_dir", "sample_dir"),
+    *(
+        "model_name_or_path",
+        "dataset_name",
+        "more_data",
+        "feature_cache_dir",
+        "add_dir",
+        "sample_dir",
+    ),
     *(f"{role}_{kind}" for role in ("train", "validation", "test") for kind in ("dir", "file")),
 )
 """Flags that may name something on this machine which a later run looks for."""
@@ -103,8 +110,9 @@ def _absolute(name: str) -> str:
 
 
 def data_of(folder: Path) -> tuple[DataConfig, Path] | None:
-    """The data that the model in this folder was taught with, and the folder of the model that was:
-    itself, or for one whose classes were changed the one it was made from."""
+    """The data that the model in this folder was taught with, without --more_data (none of it is
+    measured on), and the folder of the model that was: itself, or for one whose classes were changed
+    the one it was made from."""
     for _ in range(MOST_MODELS_BACK):
         path = folder / RECIPE_FILE
         if not path.is_file():
@@ -116,7 +124,7 @@ def data_of(folder: Path) -> tuple[DataConfig, Path] | None:
             place = " ".join(str(exc).split())
             raise DataError(f"{path} is no recipe of hf_resnet's ({place}); name the data") from exc
         if found != DataConfig():
-            return found, folder
+            return replace(found, more_data=None), folder
         folder = Path(str(recipe.get("model_name_or_path")))
     return None
 

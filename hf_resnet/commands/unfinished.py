@@ -23,6 +23,7 @@ from hf_resnet.data.picture_cache import SHORT_SIDE, PictureCache
 from hf_resnet.errors import ConfigError, listed
 from hf_resnet.head.store import cache_folder
 from hf_resnet.hub.backup import ASIDE, Backup
+from hf_resnet.training.budget import PLAN_FILE, Planned, keep
 from hf_resnet.training.choice import Choice
 from hf_resnet.training.log import CURVE_FILE, LOG_FILE
 from hf_resnet.training.setting import Elsewhere
@@ -36,6 +37,7 @@ _OWN = (
     LOG_FILE,
     f".{LOG_FILE}.part",
     CURVE_FILE,
+    PLAN_FILE,
     ASIDE,
     f".{CURVE_FILE}",
     f".{RECIPE_FILE}.part",
@@ -82,11 +84,19 @@ def claimed(config: FinetuneConfig, *, main: bool) -> Iterator[Path]:
         ) from exc
 
 
-def keep_recipe(config: FinetuneConfig, folder: Path) -> None:
-    """What goes on with the run, from wherever it is given."""
+def begun(config: FinetuneConfig) -> Path | None:
+    """The folder of this run where it has checkpoints to go on from."""
+    folder = folder_of(config)
+    is_begun = not config.train.restart and any(folder.glob("step-*"))
+    return folder if is_begun else None
+
+
+def keep_what_it_is(config: FinetuneConfig, plan: Planned, folder: Path) -> None:
+    """The plan, and the recipe that goes on with the run, from wherever it is given."""
     train = replace(config.train, restart=False, resume_from_checkpoint=None)
     place = str(Path(config.output_dir).expanduser().resolve())
     with on_disk(f"the recipe in {folder}", _ADVICE):
+        keep(plan, folder)
         write_recipe(replace(config, train=train, output_dir=place), folder)
 
 

@@ -26,11 +26,11 @@ class ServeConfig:
 
     keep_wrong: str | None = None
     """Let people say what a picture really is, and keep it in this folder, from which finetune
-    --train_dir learns."""
+    --more_data learns."""
 
     wrong_answers: str | None = None
     """The same, but keep it in this private data set of the Hub, OWNER/NAME, from which finetune
-    --dataset_name learns. --keep_wrong is then the folder where pictures wait until they are sent."""
+    --more_data learns. --keep_wrong is then the folder where pictures wait until they are sent."""
 
     lang: PageLanguage = "auto"
     """The page's language: auto takes that of the browser; a switch changes it."""

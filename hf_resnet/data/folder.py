@@ -70,6 +70,8 @@ def existing_folder(path: str, flag: str) -> Path:
     folder = Path(path).expanduser()
     if folder.is_dir():
         return folder
+    if folder.suffix.lower() in (".zip", ".tar", ".gz", ".7z", ".rar") and folder.exists():
+        raise DataError(f"{flag} takes a folder, got the archive {path}; unpack it first")
     if folder.exists():
         raise DataError(
             f"{flag} takes a folder, got the file {path}; did you mean {_file_flag(flag)}?"

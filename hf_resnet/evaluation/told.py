@@ -42,10 +42,11 @@ def short(figure: Figure) -> str:
 
 
 def _calibration(found: Calibration) -> str:
+    smaller = found.ece_after < found.ece_before
     return (
         f"temperature {found.temperature:.3f}, fitted on {counted(found.n, 'picture')} "
         f"({found.split}): calibration error there {_percent(found.ece_before)} before, "
-        f"{_percent(found.ece_after)} after; log loss {found.log_loss_before:.3f} and "
+        f"{_percent(found.ece_after)} after{'' if smaller else ' (no smaller)'}; log loss {found.log_loss_before:.3f} and "
         f"{found.log_loss_after:.3f} (each on pictures it was not fitted on)"
     )
 

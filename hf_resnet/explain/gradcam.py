@@ -6,8 +6,8 @@ late layer is coarse (7 x 7 places) and knows classes; an early one is fine and 
 
 Among tokens (a ViT) that mean says little, since the class token reads each place with a weight of
 its own. There a place's own gradient is multiplied with how far its token is from the mean token:
-about what the score would lose if that place looked like the rest. In the small trained ViT of the tests
-the peak lies on the thing more often that way (23 of 24 times against 4).
+about what the score would lose if that place looked like the rest. In three small ViTs, trained as the
+one of the tests, the peak lay on the thing in 87, 76 and 55 % of 83 pictures; by chance it is 13 %.
 
 Written here rather than taken from a library, because it is few lines: one pass gives any number of
 layers and classes, tokens and NHWC maps are read rightly, and nothing is installed for it. The

@@ -1,4 +1,5 @@
-"""Whether a model is worse than the one that is on the Hub already, on the same test pictures.
+"""Whether a model is worse than the one that is on the Hub already: on the same test pictures, or by
+classes that it no longer knows.
 
 The paired test (McNemar's, exact) where both models list all of their wrong answers, each with the
 picture's key (two pictures may have one file name), else a test of two shares. The surprise: nothing is
@@ -64,6 +65,24 @@ def compared(ours: Model, theirs: Model) -> Comparison | None:
         return Comparison(right / n, other_right / n, n, at_least(lost, lost + won), "paired test")
     chance = _two_shares(right, other_right, n)
     return Comparison(right / n, other_right / n, n, chance, "test of two shares")
+
+
+def lost_classes(ours: Model, theirs: Model) -> list[str]:
+    """The classes that the other knows, and ours neither knows nor made its own out of (renamed,
+    merged)."""
+    known = {name for each in _classes(ours) for name in (each.get("name"), *_sources(each))}
+    names = (each.get("name") for each in _classes(theirs))
+    return [name for name in names if isinstance(name, str) and name not in known]
+
+
+def _classes(model: Model) -> list[dict[str, Any]]:
+    found = model.facts.get("classes")
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _sources(told: dict[str, Any]) -> list[str]:
+    found = told.get("sources")
+    return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
 
 
 def _measured(model: Model) -> tuple[frozenset[str], int, int, Counter[str] | None] | None:

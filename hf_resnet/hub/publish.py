@@ -21,7 +21,7 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 from hf_resnet.errors import ConfigError, HubError, counted, listed
 from hf_resnet.hub import contents, pending, repository
 from hf_resnet.hub.card import card
-from hf_resnet.hub.compare import Comparison, Model, compared
+from hf_resnet.hub.compare import Model, compared, lost_classes
 from hf_resnet.hub.contents import CARD_FILE, FACTS_FILE, SPLITS_FILE, Item, inside
 from hf_resnet.hub.landing import MOST_TRIES, not_in, one_commit
 from hf_resnet.hub.pending import Wanted
@@ -298,24 +298,32 @@ def _is_of_a_model(name: str) -> bool:
 
 
 def _refuse_worse(push: Push, standing: Standing) -> None:
-    found = _compared(push, standing)
-    if found is None:
+    """Stop where people would get a worse model, or one that has forgotten classes."""
+    models = _models(push, standing)
+    if models is None:
         return
-    if found.is_worse and not push.wanted.force:
+    repo, lost, found = push.wanted.repo, lost_classes(*models), compared(*models)
+    if found and found.is_worse and not push.wanted.force:
         raise HubError(
-            f"this model is worse than the one at {push.wanted.repo}: {found}; push it all the same "
-            "with --force"
+            f"this model is worse than the one at {repo}: {found}; push it all the same with --force"
         )
-    push.tell(f"compared with {push.wanted.repo}: {found}")
+    if lost and not push.wanted.force:
+        raise HubError(
+            f"the one at {repo} knows {listed(lost)}, and this model does not; push it all the same "
+            "with --force, or to another --hub_model_id"
+        )
+    if found:
+        push.tell(f"compared with {repo}: {found}")
 
 
-def _compared(push: Push, standing: Standing) -> Comparison | None:
-    """The two models on the same test pictures, where both tell of such."""
+def _models(push: Push, standing: Standing) -> tuple[Model, Model] | None:
+    """Ours and the one that is there, where it is ours as well and another one."""
     names = (FACTS_FILE, SPLITS_FILE)
-    if any(name not in standing.there for name in names) or FACTS_FILE not in standing.missing:
+    if FACTS_FILE not in standing.there or FACTS_FILE not in standing.missing:
         return None
-    theirs = Model.of(*(_read(push, standing.head, name) for name in names))
-    return compared(Model.of(*(contents.text_of(push.items, name) for name in names)), theirs)
+    here = [contents.text_of(push.items, name) for name in names]
+    there = [_read(push, standing.head, name) if name in standing.there else "" for name in names]
+    return Model.of(*here), Model.of(*there)
 
 
 def _request_that_holds(push: Push, standing: Standing) -> Landed | None:

@@ -37,7 +37,7 @@ from hf_resnet.training.optimiser import (
     ready_to_learn,
 )
 from hf_resnet.training.order import Order, balanced
-from hf_resnet.training.setting import Setting
+from hf_resnet.training.setting import History, Setting
 from hf_resnet.training.step import Stepper
 
 _PICTURES_FOR_MEAN = 1024
@@ -202,11 +202,20 @@ def _result(started: Trained, loop: Loop) -> Trained:
             raise ModelError(
                 "training gave weights that are not finite; try a lower --learning_rate"
             )
+        if loop.best is not None and not loop.choice.untrained:
+            loop.setting.tell(_gain(history, loop.choice.config.metric_for_best_model))
         network = network.to(memory_format=torch.contiguous_format)  # as it will be opened
         classifier = replace(loop.classifier, network=network.requires_grad_(True).eval())
         classifier = replace(classifier, feature_mean_D=_mean_feature(classifier, loop))
     facts_of = classifier.facts.with_(training=facts)
     return replace(started, classifier=replace(classifier, facts=facts_of), facts=facts)
+
+
+def _gain(history: History, metric: str) -> str:
+    """What training the network has brought, over the fitted head that it began with."""
+    before, after = history.epochs[0]["figures"][metric], history.best[metric]
+    same = " (no more than by the head alone)" if after == before else ""
+    return f"{metric} on the validation pictures: {before:.4f} before, {after:.4f} after{same}"
 
 
 def _mean_feature(classifier: Classifier, loop: Loop) -> Tensor:
