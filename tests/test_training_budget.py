@@ -123,3 +123,10 @@ def test_a_plan_that_cannot_be_is_made_anew(classifier, begun, change):
     whole = json.loads((folder / PLAN_FILE).read_text())
     (folder / PLAN_FILE).write_text(json.dumps({**whole, **change}))
     assert gone_on(classifier, folder, budget).choice == first.choice
+
+
+def test_a_plan_beyond_the_machine_says_so_and_what_to_do(classifier, monkeypatch):
+    assert "more than" not in printed(plan(classifier).table)
+    monkeypatch.setattr("hf_resnet.training.budget.room", lambda device: 2 * 10**8)
+    said = " ".join(printed(plan(classifier).table).split())
+    assert "This is more than the 200 MB that this machine has: --memory_budget 0.2GB" in said

@@ -607,10 +607,20 @@ def test_going_back_to_an_older_checkpoint_does_away_with_the_newer_ones(train, 
 def test_a_named_checkpoint_is_only_where_a_run_begins(train, tmp_path):
     train(folder="a", checkpointing_steps="3", save_total_limit=9)
     named = str(tmp_path / "a" / "step-00000003")
-    train(folder="b", checkpointing_steps="3", resume_from_checkpoint=named)
+    taken: list[str] = []
+    train(folder="b", checkpointing_steps="3", resume_from_checkpoint=named, said=taken)
     said: list[str] = []
     train(folder="b", checkpointing_steps="3", resume_from_checkpoint=named, said=said)
     assert any("going on after step 12 of 12" in text for text in said)
+    assert any(f"{named} is passed over" in text for text in said)
+    assert not any("passed over" in text for text in taken)
+
+
+def test_machines_that_share_no_disk_are_told_so_before_they_learn(train, monkeypatch):
+    train(folder="a", checkpointing_steps="3", save_total_limit=9)
+    monkeypatch.setattr("hf_resnet.training.loop.gather_object", lambda steps: [*steps, 6])
+    with pytest.raises(ConfigError, match=r"steps 6 and 12 in .* a disk that all machines share"):
+        train(folder="a", checkpointing_steps="3", save_total_limit=9)
 
 
 def test_a_log_that_somebody_wrote_in_is_no_traceback(train, tmp_path):

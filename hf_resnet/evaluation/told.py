@@ -42,12 +42,13 @@ def short(figure: Figure) -> str:
 
 
 def _calibration(found: Calibration) -> str:
-    smaller = found.ece_after < found.ece_before
+    grown = "" if found.ece_after < found.ece_before else " (no smaller)"
     return (
         f"temperature {found.temperature:.3f}, fitted on {counted(found.n, 'picture')} "
         f"({found.split}): calibration error there {_percent(found.ece_before)} before, "
-        f"{_percent(found.ece_after)} after{'' if smaller else ' (no smaller)'}; log loss {found.log_loss_before:.3f} and "
-        f"{found.log_loss_after:.3f} (each on pictures it was not fitted on)"
+        f"{_percent(found.ece_after)} after{grown}; log loss "
+        f"{found.log_loss_before:.3f} and {found.log_loss_after:.3f} (each on pictures "
+        "it was not fitted on)"
     )
 
 

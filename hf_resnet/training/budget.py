@@ -19,7 +19,7 @@ from hf_resnet.errors import ModelError
 from hf_resnet.jsonfile import read_object
 from hf_resnet.precision import precision_for
 from hf_resnet.training.choice import Choice, TrainedMethod
-from hf_resnet.training.memory import Setup, alternatives, fit, table
+from hf_resnet.training.memory import Setup, alternatives, fit, room, table
 
 PLAN_FILE = "plan.json"
 _DECIDED = {"batch": int, "accumulation": int, "eval_batch": int, "recompute": bool, "method": str}
@@ -64,7 +64,7 @@ def planned(
     return Planned(
         replace(choice, method=setup.method, config=config),
         replace(compute, per_device_eval_batch_size=setup.eval_batch),
-        table(rows, setup, budget=budget),
+        table(rows, setup, budget=budget, there=room(setup.device)),
         {**share, **{name: getattr(setup, name) for name in _DECIDED}},
     )
 

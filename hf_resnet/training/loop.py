@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from accelerate.utils import gather_object
 from torch import Tensor
 
 from hf_resnet.classifier import Classifier
@@ -33,6 +34,8 @@ from hf_resnet.training.stopping import Stopping
 from hf_resnet.training.streamed import Passing, streamed
 
 _WORST_LOSS = 20.0
+ANY = ("true", "latest", "hub")
+"""Words of --resume_from_checkpoint that name no folder: the newest there is."""
 
 
 @dataclass
@@ -222,9 +225,15 @@ class Loop:
         for problem in damaged:
             self.setting.tell(f"passed over: {problem}")
         named = self.choice.config.resume_from_checkpoint
-        if found is None and named is not None and named.lower() not in ("true", "latest", "hub"):
+        named = None if named is None or named.lower() in ANY else named
+        if found is None and named is not None:
             found = checkpoint.read(Path(named))
             self._check(found)
+        elif named is not None:
+            self.setting.tell(
+                f"{named} is passed over: a run that has begun goes on from its own newest"
+            )
+        self._check_together(found)
         self.setting.begin()
         if found is None:
             return 0
@@ -237,6 +246,15 @@ class Loop:
         self.stepper.loss_scale = found.facts["loss_scale"]
         self.setting.tell(f"going on after step {found.step:,} of {self.steps:,}")
         return found.step
+
+    def _check_together(self, found: Checkpoint | None) -> None:
+        """Stop where the processes would go on from different steps: each machine has its own disk."""
+        steps = sorted(set(gather_object([found.step if found else 0])))
+        if len(steps) > 1:
+            raise ConfigError(
+                f"the processes of this run found checkpoints of the steps {listed(map(str, steps))} in "
+                f"{self.setting.folder}: --output_dir has to lie on a disk that all machines share"
+            )
 
     def _check(self, found: Checkpoint) -> None:
         """ModelError where the checkpoint cannot be gone on from; ConfigError where it must not be,

@@ -153,14 +153,32 @@ def alternatives(network: Network, setup: Setup) -> list[Row]:
     return [(each, need(network, each)) for each in setups]
 
 
-def table(rows: Iterable[Row], chosen: Setup, *, budget: int | None = None) -> Table:
-    """For the screen: rich.print(table(alternatives(network, setup), setup))."""
+def room(device: str) -> int | None:
+    """The memory that there is, taken or not; None where that cannot be told."""
+    if torch.device(device).type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[1])
+    whole: int = psutil.virtual_memory().total
+    return whole if torch.device(device).type == "cpu" else None
+
+
+def table(
+    rows: Iterable[Row], chosen: Setup, *, budget: int | None = None, there: int | None = None
+) -> Table:
+    """For the screen: rich.print(table(alternatives(network, setup), setup)). there is the memory of
+    the machine, which is told where the plan is beyond it."""
     title = "Memory at the fullest moment"
     if budget is not None:
         title += f", with {in_words(budget)} allowed"
     shown = Table(
         title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0)
     )
+    rows = list(rows)
+    if any(there is not None and needed.total > there for setup, needed in rows if setup == chosen):
+        shown.caption = (
+            f"This is more than the {in_words(there or 0)} that this machine has: --memory_budget "
+            f"{(there or 0) * 0.8 / 1e9:.1f}GB makes it fit."
+        )
+        shown.caption_justify = "left"
     for name in ("", "method", "batch", "twice"):
         shown.add_column(name, no_wrap=True)
     for name in ("weights", "grads", "optim.", "activ.", "rest", "total"):
