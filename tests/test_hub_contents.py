@@ -315,6 +315,24 @@ def test_how_to_push_without_pushing_is_refused(flags):
         parse("finetune", [*NEEDED["finetune"], *flags])
 
 
+@pytest.mark.parametrize(
+    ("repo", "token", "message"),
+    [
+        ("me/pets", None, "you are not logged in to the Hub"),
+        ("me/my pets", "hf_writer", "'me/my pets' cannot be a name on the Hub"),
+    ],
+)
+def test_a_push_that_can_come_to_nothing_is_refused_before_the_training(
+    repo, token, message, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr("hf_resnet.hub.repository.get_token", lambda: token)
+    monkeypatch.setattr("hf_resnet.commands.finetune.load_data", lambda *_, **__: 1 / 0)
+    words = ["--output_dir", str(tmp_path / "model"), "--train_dir", str(tmp_path)]
+    words += ["--model_name_or_path", "packaged:efficientnet-lite0"]
+    assert main(["finetune", *words, "--push_to_hub", "--hub_model_id", repo]) == 1
+    assert message in capsys.readouterr().err
+
+
 def test_pending_stands_alone_and_a_pull_request_has_no_tag():
     with pytest.raises(ConfigError, match="--pending stands alone"):
         parse("push", ["m", "--pending", "--tag", "v1"])

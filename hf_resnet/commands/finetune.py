@@ -36,6 +36,7 @@ from hf_resnet.evaluation.measured import CHOSEN_ON, Measured
 from hf_resnet.evaluation.report import table, write_report
 from hf_resnet.hub.backup import Backup
 from hf_resnet.hub.pending import Wanted
+from hf_resnet.hub.repository import check_sayable
 from hf_resnet.screen import screen
 from hf_resnet.training.budget import planned
 from hf_resnet.training.choice import choose
@@ -51,6 +52,8 @@ def run(config: FinetuneConfig) -> None:
     """Read the data, train, measure, save; under `accelerate launch` on all processes."""
     check_output(config.output_dir, overwrite=config.overwrite_output_dir)
     _check_apart(config)
+    if config.hub.push_to_hub:
+        check_sayable(unfinished.repository_of(config), config.hub.hub_token)
     accelerator = _started(config)
     console = screen(quiet=not accelerator.is_main_process)
     backup = unfinished.backup_of(config, console.print)

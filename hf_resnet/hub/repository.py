@@ -5,11 +5,12 @@ Every call here may be given again at any time and comes to the same. Knows noth
 
 from typing import Any, Literal
 
-from huggingface_hub import HfApi, constants
+from huggingface_hub import HfApi, constants, get_token
 from huggingface_hub import errors as hub
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from hf_resnet.errors import HubError
-from hf_resnet.hub.refusals import patiently
+from hf_resnet.hub.refusals import patiently, translated
 
 Kind = Literal["model", "space", "dataset"]
 FLAGS: dict[Kind, str] = {
@@ -18,6 +19,15 @@ FLAGS: dict[Kind, str] = {
     "dataset": "--hub_dataset_id",
 }
 """What names a repository of each kind on the command line, if nothing else does."""
+
+
+def check_sayable(repo: str, token: str | None) -> None:
+    """Stop where a push can never come to anything, by what is known without asking the Hub: long work
+    may come before it."""
+    with translated(repo):
+        validate_repo_id(repo)
+        if not (token or get_token()):
+            raise hub.LocalTokenNotFoundError("no token")
 
 
 def full_name(api: HfApi, repo: str) -> str:
