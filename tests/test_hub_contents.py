@@ -327,7 +327,7 @@ def test_a_push_that_can_come_to_nothing_is_refused_before_the_training(
 ):
     monkeypatch.setattr("hf_resnet.hub.repository.get_token", lambda: token)
     monkeypatch.setattr("hf_resnet.commands.finetune.load_data", lambda *_, **__: 1 / 0)
-    words = ["--output_dir", str(tmp_path / "model"), "--train_dir", str(tmp_path)]
+    words = ["--output_dir", str(tmp_path / "model"), "--train_dir", str(tmp_path / "photos")]
     words += ["--model_name_or_path", "packaged:efficientnet-lite0"]
     assert main(["finetune", *words, "--push_to_hub", "--hub_model_id", repo]) == 1
     assert message in capsys.readouterr().err
