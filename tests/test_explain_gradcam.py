@@ -133,6 +133,28 @@ def test_a_layer_that_no_answer_depends_on_is_one_clear_line(family_folders):
         gradcam.explain(classifier, photo(1), layers=["norm"])
 
 
+@pytest.mark.parametrize(
+    "family",
+    ["transformers-resnet", "timm-resnet", "timm-vgg", "transformers-mobilenet", "scratch"],
+)
+def test_the_heat_is_that_of_captum(family, family_folders):
+    from captum.attr import LayerGradCam
+
+    classifier = open_classifier(str(family_folders(family)))
+    found = gradcam.explain(classifier, photo(1), classes=[classifier.labels.names[2]])
+    (heat,) = found.heats
+    pixels = torch.from_numpy(classifier.preprocess(photo(1)))[None].requires_grad_(True)
+    layer = classifier.network.model.get_submodule(heat.layer)
+    theirs = LayerGradCam(classifier.network, layer).attribute(
+        pixels, target=2, relu_attributions=True
+    )
+    wanted = torch.nn.functional.interpolate(theirs, heat.heat_HW.shape, mode="bicubic").clamp(
+        min=0
+    )
+    wanted_HW = (wanted / wanted.max())[0, 0].detach().numpy()
+    assert np.abs(heat.heat_HW - wanted_HW).max() < 1e-3
+
+
 SQUARE = 12
 
 

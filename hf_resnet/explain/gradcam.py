@@ -10,9 +10,10 @@ about what the score would lose if that place looked like the rest. In three sma
 one of the tests, the peak lay on the thing in 87, 76 and 55 % of 83 pictures; by chance it is 13 %.
 
 Written here rather than taken from a library, because it is few lines: one pass gives any number of
-layers and classes, tokens and NHWC maps are read rightly, and nothing is installed for it. The
-surprise: in a ViT that answers from its class token, the patches of the last block get no gradient at
-all, since nothing reads them any more. So the layer taken there is the last norm that has one.
+layers and classes, tokens and NHWC maps are read rightly, and nothing is installed for it; a test
+holds it equal to captum's where maps are maps. The surprise: in a ViT that answers from its class
+token, the patches of the last block get no gradient at all, since nothing reads them any more. So the
+layer taken there is the last norm that has one.
 
 Selvaraju et al. 2017 (arXiv 1610.02391).
 """
