@@ -26,6 +26,8 @@ _OF_THE_DISK = {
         "EPERM",
         "ENOTDIR",
         "EISDIR",
+        "ENOENT",  # /proc and its like make no folders, and say so
+        "ENAMETOOLONG",
     )
     if hasattr(errno, name)
 }

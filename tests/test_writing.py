@@ -67,3 +67,12 @@ def test_a_process_runs_until_it_has_ended():
         process.communicate(b"\n")
         assert not is_running(process.pid)
     assert is_running(os.getpid())
+
+
+def test_a_place_where_no_folder_can_be_made_is_one_line(tmp_path):
+    for place in (tmp_path / ("x" * 300), tmp_path / "gone" / "deeper"):
+        with (
+            pytest.raises(ConfigError, match="the thing cannot be written"),
+            on_disk("the thing", "x"),
+        ):
+            place.mkdir()
