@@ -369,6 +369,7 @@ found = measured.to_json() | {
 }
 with open(f"{out}-{accelerator.process_index}.json", "w") as file:
     json.dump(found, file)
+accelerator.end_training()
 """
 
 
@@ -435,6 +436,7 @@ try:
 except ModelError as exc:
     with open(f"{out}-{accelerator.process_index}", "w") as file:
         file.write(str(exc))
+accelerator.end_training()
 """
 
 

@@ -56,9 +56,12 @@ def test_every_family_answers_as_it_would_unpacked(family, precision, family_fol
     classifier = open_classifier(str(family_folders(family)))
     picture = classifier.preprocess(photo())[None].repeat(3, 0)
     compute = ComputeConfig(precision=precision)
-    got_BK = Engine(classifier.network, compute).logits(picture)
+    engine = Engine(classifier.network, compute)
+    got_BK, got_BD = engine.logits(picture), engine.features(picture)
     monkeypatch.setattr("hf_resnet.engine.network.packed", lambda network, pixels_BCHW: network)
-    wanted_BK = Engine(classifier.network, compute).logits(picture)
+    engine = Engine(classifier.network, compute)
+    wanted_BK, wanted_BD = engine.logits(picture), engine.features(picture)
+    assert got_BD == pytest.approx(wanted_BD, rel=1e-2 if precision == "bf16" else 1e-4, abs=1e-3)
     assert got_BK == pytest.approx(wanted_BK, rel=1e-2 if precision == "bf16" else 1e-4, abs=1e-4)
 
 

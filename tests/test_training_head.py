@@ -208,6 +208,7 @@ else:
         "features": features.read(0, features.shape[0]).tolist(),
         "pictures": [fact.pictures for fact in trained.classifier.facts.classes],
     }))
+accelerator.end_training()
 """
 
 

@@ -89,7 +89,8 @@ def _watched(network: Network, pixels_BCHW: Tensor) -> _Seen:
         tensor = inputs[0] if inputs else None
         if not isinstance(tensor, Tensor):
             return
-        if type(module) is nn.Conv2d and module.padding_mode == "zeros":
+        is_plain = type(module) is nn.Conv2d and module.padding_mode == "zeros"
+        if is_plain and module is not network.head:  # what goes into that is caught elsewhere
             seen.input_BCHW[name] = tuple(tensor.shape)
         conv, given, version = seen.given.get(id(tensor), ("", None, 0))
         passes_on = isinstance(module, nn.Identity | nn.Sequential) or any(module.children())

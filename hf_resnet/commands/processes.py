@@ -2,9 +2,11 @@
 
 On a machine without a GPU it gives each process a single thread, however many cores there are, and
 processes find each other only when they are told that they are on CPU. Where one of them ends, the
-others get an error out of the depths of gloo or NCCL.
+others get an error out of the depths of gloo or NCCL; and one that ends without taking leave may be
+aborted in the middle of it, and count as failed.
 """
 
+import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +36,7 @@ def start(*, trackers: str | None = None, folder: Path | None = None) -> Acceler
             f"accelerate was told to use {accelerator.distributed_type.value}, which divides networks "
             "too large for one device; those here are not, so use scripts/accelerate/ddp.yaml"
         )
+    atexit.register(accelerator.state.destroy_process_group)
     return accelerator
 
 
