@@ -5,8 +5,7 @@ pickle, and Python code only where that was asked for. The surprise: of a Hub th
 says the same as of no network at all, so what it stumbled over is looked up before it is told.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,10 +25,6 @@ _PATTERNS = (
     "model-*.safetensors",
     "model.safetensors.index.json",
 )
-_WAITS = (1.0, 2.0, 4.0)
-_LONGEST = 20.0
-_NO_NETWORK = ("ConnectError", "ConnectTimeout", "ProxyError")
-"""Errors, by name, of a client that reached nobody: no waiting helps there."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +84,13 @@ def fetch(repo: str, revision: str, *, code: bool = False, weights: bool = True)
     """The files of a Hub model, from the cache where they are already there."""
     from huggingface_hub import errors, snapshot_download
 
+    from hf_resnet.patience import passes, patiently, reached_nobody
+
     patterns = [p for p in _PATTERNS if weights or not p.startswith("model")]
     patterns += ["*.py"] if code else []
     download = partial(snapshot_download, repo, revision=revision, allow_patterns=patterns)
     try:
-        return Path(_patiently(download))
+        return Path(patiently(download, reading=True))
     except errors.HFValidationError as exc:
         raise ModelError(
             f"{repo!r} is neither a folder nor a Hub id such as microsoft/resnet-50; check it"
@@ -113,24 +110,9 @@ def fetch(repo: str, revision: str, *, code: bool = False, weights: bool = True)
             "and log in with `hf auth login` if it is yours"
         ) from exc
     except (OSError, errors.OfflineModeIsEnabled, errors.HTTPError) as exc:  # type: ignore[attr-defined]
-        if _passes(exc) and (stored := _stored(download)):
+        if passes(exc) and not reached_nobody(exc) and (stored := _stored(download)):
             return stored
         raise HubError(_not_given(exc, repo)) from exc
-
-
-def _patiently(download: Callable[[], str]) -> str:
-    """What it gives, after waiting where the Hub is busy or the connection breaks."""
-    from huggingface_hub import errors
-
-    until = time.monotonic() + _LONGEST  # of some calls the client itself tries many times
-    for wait in _WAITS:
-        try:
-            return download()
-        except (OSError, errors.HTTPError) as exc:  # type: ignore[attr-defined]
-            if not _passes(exc) or time.monotonic() > until:
-                raise
-            time.sleep(wait)
-    return download()
 
 
 def _stored(download: Callable[..., str]) -> Path | None:
@@ -143,25 +125,16 @@ def _stored(download: Callable[..., str]) -> Path | None:
         return None
 
 
-def _passes(exc: BaseException) -> bool:
-    """Whether the same may well succeed a little later."""
-    from huggingface_hub import errors
-
-    status = _status_of(exc)
-    if status is not None:
-        return status in (408, 429) or status >= 500
-    broken = [each for each in _chain(exc) if isinstance(each, errors.HTTPError)]  # type: ignore[attr-defined]
-    return bool(broken) and not any(type(each).__name__ in _NO_NETWORK for each in broken)
-
-
 def _not_given(exc: BaseException, repo: str) -> str:
     """Why the files could not be had, and what to do."""
     from huggingface_hub import errors
 
-    status = _status_of(exc)
+    from hf_resnet.patience import is_trouble, status_of
+
+    status = status_of(exc)
     if status == 401:
         return "the Hub does not know your token; log in with `hf auth login`, or set HF_TOKEN"
-    if status is not None and (status in (408, 429) or status >= 500):
+    if status is not None and is_trouble(status):
         return (
             f"the Hub is busy or in trouble (status {status}) and gave no {repo}; try again later"
         )
@@ -171,20 +144,6 @@ def _not_given(exc: BaseException, repo: str) -> str:
             "use packaged:efficientnet-lite0, which needs none"
         )
     return f"the Hub did not give {repo}: {_first_line(exc)}; try again"
-
-
-def _status_of(exc: BaseException) -> int | None:
-    """The code that the Hub answered with, where it answered."""
-    answers = (
-        getattr(getattr(each, "response", None), "status_code", None) for each in _chain(exc)
-    )
-    return next((status for status in answers if isinstance(status, int)), None)
-
-
-def _chain(exc: BaseException | None) -> Iterator[BaseException]:
-    while exc is not None:
-        yield exc
-        exc = exc.__cause__ or exc.__context__
 
 
 def _first_line(exc: BaseException) -> str:

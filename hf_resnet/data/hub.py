@@ -19,7 +19,8 @@ from huggingface_hub import constants
 
 from hf_resnet.data.columns import RawSplit
 from hf_resnet.data.place import Place
-from hf_resnet.data.refusals import patiently, translated
+from hf_resnet.data.refusals import translated
+from hf_resnet.patience import patiently
 
 SAVED = ("dataset_dict.json", "state.json")
 """Files that `save_to_disk` leaves in a folder, which `load_dataset` refuses."""
@@ -76,7 +77,8 @@ def _load(name: str, config: str | None, *, streaming: bool) -> tuple[Any, str]:
         loaded = patiently(
             lambda: datasets.load_dataset(
                 plain, config, revision=revision or None, streaming=streaming
-            )
+            ),
+            reading=True,
         )
     return loaded, name
 

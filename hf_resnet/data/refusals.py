@@ -5,10 +5,8 @@ unrelated types for a handful of causes, and wrap the cause in another error as 
 whole chain is looked through.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 import datasets
 import datasets.exceptions as theirs
@@ -16,9 +14,7 @@ from huggingface_hub import constants
 from huggingface_hub import errors as hub
 
 from hf_resnet.errors import DataError, HfResnetError, HubError
-
-# Of the HTTP library that the Hub's client is built on, which is another in each of its versions.
-BROKEN: type[Exception] = hub.HTTPError  # type: ignore[attr-defined]
+from hf_resnet.patience import BROKEN, chain_of, status_of
 
 CAUGHT = (
     theirs.DatasetsError,
@@ -34,29 +30,6 @@ UNREACHABLE = (
     ConnectionError,
     TimeoutError,
 )
-
-
-WAITS = (1.0, 2.0, 4.0)
-LONGEST = 20.0
-Answer = TypeVar("Answer")
-
-
-def patiently(call: Callable[[], Answer]) -> Answer:
-    """What the call gives, after waiting where the Hub is busy or hangs up."""
-    until = time.monotonic() + LONGEST  # some of it the client itself tries many times
-    for wait in WAITS:
-        try:
-            return call()
-        except CAUGHT as exc:
-            chain = list(_chain(exc))
-            status = _status_of(chain)
-            passes = (
-                _any(chain, BROKEN) if status is None else status in (408, 429) or status >= 500
-            )
-            if not passes or time.monotonic() > until:
-                raise
-            time.sleep(wait)
-    return call()
 
 
 @contextmanager
@@ -85,13 +58,13 @@ def unreachable(name: str) -> HubError:
 
 
 def _ours(exc: BaseException, name: str, revision: str | None) -> HfResnetError:
-    chain = list(_chain(exc))
+    chain = list(chain_of(exc))
     text = " ".join(str(each) for each in chain)
     if message := _refused(chain, text, name):
         return HubError(message)
     if message := _unfit(chain, text, name, revision):
         return DataError(message)
-    if _any(chain, *UNREACHABLE) or (_any(chain, BROKEN) and _status_of(chain) is None):
+    if _any(chain, *UNREACHABLE) or (_any(chain, BROKEN) and status_of(chain[0]) is None):
         return unreachable(name)
     wrapped = isinstance(exc, theirs.DatasetGenerationError) and exc.__cause__
     return DataError(f"cannot read the data set {name}: {_line(wrapped or exc)}")
@@ -104,7 +77,7 @@ def _refused(chain: list[BaseException], text: str, name: str) -> str | None:
             f"the data set {name} is gated: accept its terms at "
             f"{constants.ENDPOINT}/datasets/{name}, then log in with `hf auth login`"
         )
-    status = _status_of(chain)
+    status = status_of(chain[0])
     if status in (None, 404) or _any(chain, hub.RepositoryNotFoundError):
         return None
     if status == 401:
@@ -137,20 +110,8 @@ def _unfit(chain: list[BaseException], text: str, name: str, revision: str | Non
     return None
 
 
-def _chain(exc: BaseException | None) -> Iterator[BaseException]:
-    while exc is not None:
-        yield exc
-        exc = exc.__cause__ or exc.__context__  # also where it says `from None`, to hide the cause
-
-
 def _any(chain: list[BaseException], *types: type[BaseException]) -> bool:
     return any(isinstance(each, types) for each in chain)
-
-
-def _status_of(chain: list[BaseException]) -> int | None:
-    """What the Hub answered last, if it answered."""
-    answers = (getattr(getattr(exc, "response", None), "status_code", None) for exc in chain)
-    return next((status for status in answers if isinstance(status, int)), None)
 
 
 def _line(exc: BaseException) -> str:

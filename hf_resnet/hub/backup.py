@@ -21,7 +21,8 @@ from huggingface_hub import errors as hub
 from hf_resnet.errors import HubError, ModelError, listed
 from hf_resnet.hub import contents, repository
 from hf_resnet.hub.landing import Target, land
-from hf_resnet.hub.refusals import CAUGHT, patiently, translated
+from hf_resnet.hub.refusals import CAUGHT, translated
+from hf_resnet.patience import patiently
 from hf_resnet.training.checkpoint import steps_in
 from hf_resnet.training.log import LOG_FILE
 from hf_resnet.writing import on_disk

@@ -18,8 +18,9 @@ from hf_resnet.hub import contents, repository
 from hf_resnet.hub.contents import CARD_FILE
 from hf_resnet.hub.landing import Target, land
 from hf_resnet.hub.marked import cell, is_marked, written
-from hf_resnet.hub.refusals import patiently, translated
+from hf_resnet.hub.refusals import translated
 from hf_resnet.hub.shards import Wish, Written, write_shards
+from hf_resnet.patience import patiently
 from hf_resnet.writing import on_disk
 
 FLAG = "--hub_dataset_id"

@@ -16,8 +16,9 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, co
 from hf_resnet.errors import HubError, listed
 from hf_resnet.hub import repository
 from hf_resnet.hub.contents import Item
-from hf_resnet.hub.refusals import CAUGHT, WAITS, passes, pause, status_of
+from hf_resnet.hub.refusals import CAUGHT
 from hf_resnet.hub.repository import Kind
+from hf_resnet.patience import WAITS, passes, pause, status_of
 
 MOST_TRIES = 12
 """Of one commit; where many push at once, each try that another one wins is one."""

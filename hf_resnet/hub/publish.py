@@ -25,15 +25,8 @@ from hf_resnet.hub.compare import Model, compared, lost_classes
 from hf_resnet.hub.contents import CARD_FILE, FACTS_FILE, SPLITS_FILE, Item, inside
 from hf_resnet.hub.landing import MOST_TRIES, not_in, one_commit
 from hf_resnet.hub.pending import Wanted
-from hf_resnet.hub.refusals import (
-    CAUGHT,
-    WAITS,
-    passes,
-    patiently,
-    pause,
-    status_of,
-    translated,
-)
+from hf_resnet.hub.refusals import CAUGHT, translated
+from hf_resnet.patience import WAITS, passes, patiently, pause, status_of
 
 Tell = Callable[[str], None]
 REPAIRS = 2

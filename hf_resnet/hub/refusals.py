@@ -1,68 +1,17 @@
-"""What the Hub's client raises, as one line a person can use; and which of it passes by itself.
-
-Knows nothing of what was being done. The surprise: the client tries some calls again and others
-never (making a repository, a commit, a tag, checking the card), so `patiently` does it for those.
-It is for calls that do no harm when done twice; a commit is none of them.
-"""
+"""What the Hub's client raises, as one line a person can use. Knows nothing of what was being done."""
 
 import errno
 import json
-import random
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 from huggingface_hub import constants
 from huggingface_hub import errors as hub
 
 from hf_resnet.errors import HubError
+from hf_resnet.patience import BROKEN, chain_of, status_of
 
-# Of the HTTP library that the Hub's client is built on, which is another in each of its versions.
-BROKEN: type[Exception] = hub.HTTPError  # type: ignore[attr-defined]
 CAUGHT = (BROKEN, OSError, RuntimeError, ValueError)
-WAITS = (1.0, 2.0, 4.0, 8.0, 8.0)
-LONGEST_WAIT = 60.0
-Answer = TypeVar("Answer")
-
-
-def patiently(call: Callable[[], Answer]) -> Answer:
-    """What the call gives, after waiting where the Hub is busy or the connection breaks."""
-    for wait in WAITS:
-        try:
-            return call()
-        except CAUGHT as exc:
-            if not passes(exc):
-                raise
-            pause(exc, wait)
-    return call()
-
-
-def passes(exc: BaseException) -> bool:
-    """Whether the same call may well succeed a little later."""
-    status = status_of(exc)
-    if status is not None:
-        return status in (408, 429) or status >= 500
-    chain = list(_chain(exc))
-    if any(isinstance(each, hub.OfflineModeIsEnabled) for each in chain):
-        return False
-    return any(isinstance(each, BROKEN | json.JSONDecodeError) for each in chain)
-
-
-def pause(exc: BaseException, wait: float) -> None:
-    """Sleep so long, or as long as the Hub asks; several that wait do not all come back at once."""
-    answers = [getattr(each, "response", None) for each in _chain(exc)]
-    asked = [each.headers.get("Retry-After", "") for each in answers if each is not None]
-    seconds = [float(each) for each in asked if each.isdecimal()]
-    time.sleep(min(max([wait * random.uniform(0.75, 1.25), *seconds]), LONGEST_WAIT))  # noqa: S311
-
-
-def status_of(exc: BaseException) -> int | None:
-    """The code that the Hub answered with, where it answered."""
-    answers = (
-        getattr(getattr(each, "response", None), "status_code", None) for each in _chain(exc)
-    )
-    return next((status for status in answers if isinstance(status, int)), None)
 
 
 @contextmanager
@@ -82,7 +31,7 @@ _LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 
 def _told(exc: BaseException, repo: str, flag: str) -> str | None:
     """The line for a person; None where the Hub and the disk have nothing to do with it."""
-    chain, status = list(_chain(exc)), status_of(exc)
+    chain, status = list(chain_of(exc)), status_of(exc)
     if line := _of_the_text(exc):
         return line
     known = next((line for kind, line in _BY_KIND.items() if _any(chain, kind)), None)
@@ -148,12 +97,6 @@ def _said(chain: list[BaseException]) -> str:
     return next(
         (_line_of(each) for each in words if isinstance(each, str) and each), "no reason given"
     )
-
-
-def _chain(exc: BaseException | None) -> Iterator[BaseException]:
-    while exc is not None:
-        yield exc
-        exc = exc.__cause__ or exc.__context__
 
 
 def _any(chain: list[BaseException], *types: type[BaseException]) -> bool:

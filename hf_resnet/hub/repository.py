@@ -10,7 +10,8 @@ from huggingface_hub import errors as hub
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from hf_resnet.errors import HubError
-from hf_resnet.hub.refusals import patiently, translated
+from hf_resnet.hub.refusals import translated
+from hf_resnet.patience import patiently
 
 Kind = Literal["model", "space", "dataset"]
 FLAGS: dict[Kind, str] = {

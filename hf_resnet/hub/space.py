@@ -18,8 +18,9 @@ from hf_resnet.errors import HubError, counted, listed
 from hf_resnet.hub import repository
 from hf_resnet.hub.contents import item
 from hf_resnet.hub.landing import Target, land
-from hf_resnet.hub.refusals import CAUGHT, patiently, translated
+from hf_resnet.hub.refusals import CAUGHT, translated
 from hf_resnet.hub.staging import MARK, README, Space, is_ours, readme, staged
+from hf_resnet.patience import patiently
 
 Tell = Callable[[str], None]
 LOOK_EVERY = 5.0
