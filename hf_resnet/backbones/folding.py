@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from hf_resnet.backbones.network import Network
+from hf_resnet.backbones.watched import run_watched
 
 NORMS = (
     nn.modules.batchnorm._BatchNorm,
@@ -64,15 +65,7 @@ def _pairs(network: Network, pixels_BCHW: Tensor) -> list[tuple[str, str]]:
         if isinstance(module, nn.Conv2d) and isinstance(output, Tensor):
             watch.made_by[id(output)] = (name, output)
 
-    hooks = []
-    for name, module in network.named_modules():
-        hooks.append(module.register_forward_pre_hook(lambda m, i, n=name: before(n, m, i)))
-        hooks.append(module.register_forward_hook(lambda m, i, o, n=name: after(n, m, o)))
-    try:
-        network(pixels_BCHW)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    run_watched(network, pixels_BCHW, before, after)
     return [
         (conv, takers[0])
         for conv, takers in watch.taken_by.items()

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from hf_resnet.backbones.network import Network
+from hf_resnet.backbones.watched import run_watched
 
 _TOLERANCE = 2e-2  # two roundings of bf16; a pair that does not belong together is off by tenths
 _ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {
@@ -101,13 +102,5 @@ def _watched(network: Network, pixels_BCHW: Tensor) -> _Seen:
         if type(module) is nn.Conv2d and isinstance(output, Tensor):
             seen.given[id(output)] = (name, output, output._version)
 
-    hooks = []
-    for name, module in network.named_modules():
-        hooks.append(module.register_forward_pre_hook(lambda m, i, n=name: before(n, m, i)))
-        hooks.append(module.register_forward_hook(lambda m, i, o, n=name: after(n, m, o)))
-    try:
-        network(pixels_BCHW)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    run_watched(network, pixels_BCHW, before, after)
     return seen
