@@ -347,7 +347,7 @@ def test_out_of_the_store_the_same_things_are_refused(classifier, photos, tmp_pa
 
 
 ON_SEVERAL = """
-import json, sys
+import json, os, sys
 from accelerate import Accelerator
 from hf_resnet.classifier import open_classifier
 from hf_resnet.config import ComputeConfig, DataConfig
@@ -370,6 +370,7 @@ found = measured.to_json() | {
 with open(f"{out}-{accelerator.process_index}.json", "w") as file:
     json.dump(found, file)
 accelerator.end_training()
+os._exit(0)  # at once: what Python takes down on its way out may abort the threads of gloo
 """
 
 
@@ -415,6 +416,7 @@ def test_two_processes_measure_the_same_as_one(classifier, measured, photos, tmp
 
 
 ONE_FAILS = """
+import os
 import sys
 from accelerate import Accelerator
 from hf_resnet.classifier import open_classifier
@@ -437,6 +439,7 @@ except ModelError as exc:
     with open(f"{out}-{accelerator.process_index}", "w") as file:
         file.write(str(exc))
 accelerator.end_training()
+os._exit(0)  # at once: what Python takes down on its way out may abort the threads of gloo
 """
 
 
