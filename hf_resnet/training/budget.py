@@ -51,8 +51,9 @@ def planned(
     share = {"budget": asked, "processes": accelerator.num_processes}
     if budget is not None:
         known = _known(begun, share) if begun else None
-        setup = (
-            replace(setup, **known) if known else _agreed(fit(classifier.network, setup, budget))
+        # asked of all alike: one of them may see no folder
+        setup = _agreed(
+            replace(setup, **known) if known else fit(classifier.network, setup, budget)
         )
     config = replace(
         choice.config,
