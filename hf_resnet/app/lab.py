@@ -139,7 +139,5 @@ class Lab:
                 language = best_language(request.headers.get("accept-language", ""))
             return [language, *changed(language)]
 
-        # the document says its language too, for those who have it read to them
-        tell = "(...all) => { document.documentElement.lang = all[0]; return all; }"
-        switch.change(changed, switch, outputs, js=tell, **QUIET)
+        switch.change(changed, switch, outputs, **QUIET)
         return self.blocks.load(arrived, switch, [switch, *outputs], **QUIET)

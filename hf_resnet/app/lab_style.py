@@ -21,8 +21,8 @@ CSS = """
 .side-by-side figcaption { font-size: .9rem; line-height: 1.6; margin-top: 6px;
   color: var(--body-text-color-subdued); overflow-wrap: anywhere; }
 .my .side-by-side figcaption { line-height: 1.9; }
-/* neither a row of tabs nor what scrolls by itself makes the page wider */
-.tabs, .wide, .scrolled { contain: inline-size; }
+/* what scrolls by itself does not make the page wider */
+.wide, .scrolled { contain: inline-size; }
 .wide { overflow-x: auto; margin-top: 18px; }
 .wide img { min-width: 720px; border-radius: 0; }
 .wide figcaption { position: sticky; left: 0; max-width: min(100%, 80vw); }
