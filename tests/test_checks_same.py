@@ -91,6 +91,17 @@ def test_neighbours_are_the_nearest_others_and_never_the_picture_itself():
     assert np.allclose(apart_MC[:, 1], np.sort(exact_MM, axis=1)[:, 1], atol=1e-4)
 
 
+def test_copies_find_each_other_however_many_workers_there_are():
+    random = np.random.default_rng(0)
+    unit_MR = random.normal(size=(8192, 32))
+    # where two workers share the pictures, each is at a copy while the other is at its original
+    unit_MR[2048:4096] = unit_MR[:2048] + random.normal(0, 0.02, (2048, 32))
+    unit_MR[6144:] = unit_MR[4096:6144] + random.normal(0, 0.02, (2048, 32))
+    unit_MR = (unit_MR / np.linalg.norm(unit_MR, axis=1, keepdims=True)).astype(np.float32)
+    position_MC, _ = neighbours(unit_MR, 1, workers=2)
+    assert (position_MC[:, 0] == np.arange(8192) ^ 2048).all()
+
+
 @pytest.mark.slow
 def test_of_50000_pictures_no_planted_pair_is_missed():
     random, many = np.random.default_rng(0), 50_000

@@ -71,7 +71,9 @@ def neighbours(unit_MR: np.ndarray, count: int, *, workers: int) -> tuple[np.nda
     shown = pictures > _SOON_DONE
     with Pace("Indexing features", pictures, shown=shown) as pace:
         for some in parts:
-            index.add(some, unit_MR[some], threads=workers)
+            # by one thread: two that go in at the same moment never learn of each other, and copies
+            # are just what is looked for
+            index.add(some, unit_MR[some], threads=1)
             pace.advance(len(some))
     with Pace("Finding the nearest", pictures, shown=shown) as pace:
         for some in parts:
