@@ -22,6 +22,7 @@ from PIL import Image
 
 AREA = (0.35, 1.0)
 PROPORTIONS = (3 / 4, 4 / 3)
+_LOG_PROPORTIONS = (math.log(PROPORTIONS[0]), math.log(PROPORTIONS[1]))
 _TRIES = 10
 _OF_TORCH = {Image.Resampling.BILINEAR: "bilinear", Image.Resampling.BICUBIC: "bicubic"}
 
@@ -64,7 +65,7 @@ def view(
 
 
 def changed(
-    picture: Image.Image | npt.NDArray[np.uint8],
+    whole_HWC: npt.NDArray[np.uint8],
     preprocess: Geometry,
     changes: Changes,
     *,
@@ -80,7 +81,6 @@ def changed(
     """
     height, width = preprocess.size
     chance = _generator(seed, key, number)
-    whole_HWC = np.asarray(picture)
     size = (whole_HWC.shape[1], whole_HWC.shape[0])
     box = random_box(size, width / height, chance, (changes.min_area, 1.0))
     pixels_HWC = scaled(_cut(whole_HWC, box), (width, height), preprocess.resample)
@@ -171,7 +171,7 @@ def random_box(
     width, height = picture
     for _ in range(_TRIES):
         area = width * height * chance.uniform(*areas)
-        ratio = proportion * math.exp(chance.uniform(*np.log(PROPORTIONS)))
+        ratio = proportion * math.exp(chance.uniform(*_LOG_PROPORTIONS))
         wide, tall = math.sqrt(area * ratio), math.sqrt(area / ratio)
         if wide <= width and tall <= height:
             left, top = chance.uniform(0, width - wide), chance.uniform(0, height - tall)

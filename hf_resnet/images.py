@@ -13,11 +13,13 @@ import io
 import os
 import stat
 import struct
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import ExifTags, Image, features
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
@@ -184,6 +186,44 @@ def decode(data: bytes, *, limits: Limits = LIMITS, at_least: int | None = None)
         return as_rgb(_upright(image))
     except _READER_ERRORS as exc:
         raise PictureError(_reason(name, data, exc)) from exc
+
+
+def decode_to_learn(
+    data: bytes, *, limits: Limits = LIMITS, at_least: int | None = None
+) -> npt.NDArray[np.uint8]:
+    """pixels_HWC of what `decode` gives. Where torchvision is loaded anyway (timm and transformers do
+    so), its reader of plain JPEGs gives the same bytes in three quarters of the time; all others, and
+    broken ones, are left to Pillow."""
+    if data.startswith(b"\xff\xd8\xff") and "torchvision.io" in sys.modules:
+        _check_bytes(len(data), limits)
+        try:
+            pixels_HWC = _plain_jpeg(data, limits, at_least)
+        except _READER_ERRORS:
+            pixels_HWC = None
+        if pixels_HWC is not None:
+            return pixels_HWC
+    return np.asarray(decode(data, limits=limits, at_least=at_least))
+
+
+def _plain_jpeg(data: bytes, limits: Limits, at_least: int | None) -> npt.NDArray[np.uint8] | None:
+    """The picture by torchvision's reader, where it is in colour, upright, and wanted whole."""
+    image = JpegImageFile(io.BytesIO(data))
+    _check_size(image.size, limits)
+    width, height = image.size
+    if at_least is not None:
+        _reduce(image, at_least)
+    whole = image.size == (width, height)
+    upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+    if not (whole and upright and image.mode == "RGB"):
+        return None
+    import torch
+    from torchvision import io as readers
+
+    pixels_CHW = readers.decode_jpeg(torch.frombuffer(bytearray(data), dtype=torch.uint8))
+    if pixels_CHW.shape != (3, height, width):
+        return None
+    pixels_HWC: npt.NDArray[np.uint8] = pixels_CHW.permute(1, 2, 0).numpy()
+    return pixels_HWC
 
 
 def _reduce(image: Image.Image, at_least: int) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torchvision.io  # noqa: F401  what is learned from is read by it where it is loaded
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageFile, features
@@ -23,10 +24,12 @@ from hf_resnet.images import (
     Limits,
     as_rgb,
     decode,
+    decode_to_learn,
     format_of,
     open_picture,
     read,
 )
+from tests.conftest import photo
 
 WIDTH, HEIGHT = 56, 40
 SMALL = Limits(max_pixels=300_000)  # so that a mutated header cannot make a test slow
@@ -387,6 +390,41 @@ def only_a_picture_or_a_picture_error(data: bytes) -> None:
 @given(broken_files())
 def test_broken_files_give_a_picture_or_a_picture_error_and_nothing_else(data):
     only_a_picture_or_a_picture_error(data)
+
+
+@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@given(broken_files())
+def test_what_is_learned_from_is_what_everything_else_sees_also_in_broken_files(data):
+    try:
+        wanted_HWC = np.asarray(decode(data, limits=SMALL))
+    except PictureError as error:
+        with pytest.raises(PictureError) as other:
+            decode_to_learn(data, limits=SMALL)
+        assert str(other.value) == str(error)
+    else:
+        assert np.array_equal(decode_to_learn(data, limits=SMALL), wanted_HWC)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("turn", [1, 6])
+@pytest.mark.parametrize("at_least", [None, 20, 200])
+def test_jpegs_to_learn_from_are_those_that_everything_else_sees(mode, turn, at_least):
+    exif = Image.Exif()
+    exif[ORIENTATION] = turn
+    picture = photo(size=(244, 180)).convert(mode)
+    for kind in (
+        {},
+        {"progressive": True},
+        {"subsampling": 0},
+        {"subsampling": 1},
+        {"quality": 20, "restart_marker_rows": 1},
+        {"keep_rgb": True} if mode == "RGB" else {},
+    ):
+        out = io.BytesIO()
+        picture.save(out, "JPEG", exif=exif, **kind)
+        data = out.getvalue()
+        wanted_HWC = np.asarray(decode(data, at_least=at_least))
+        assert np.array_equal(decode_to_learn(data, at_least=at_least), wanted_HWC), kind
 
 
 @settings(max_examples=300, deadline=None)

@@ -10,7 +10,7 @@ import pytest
 from hf_resnet.app.lab_words import TABS, say
 from tests.conftest import photo, png
 from tests.page_process import Running, free_port, started
-from tests.test_app_browser import BROWSER, CONTRAST, PHONE, browser  # noqa: F401  a fixture
+from tests.test_app_browser import BROWSER, CONTRAST, PHONE, browser, settles  # noqa: F401  a fixture
 
 pytest.importorskip("gradio", reason="the page needs gradio: pip install 'hf-resnet[space]'")
 pytest.importorskip("playwright.sync_api", reason="needs playwright")
@@ -103,7 +103,7 @@ def test_every_tab_shows_what_it_says(opened, picture):
     page.get_by_role("option", name="zebra", exact=True).click()
     page.click("#ideal-ask")
     pictures(page, "#ideal-found", 4)
-    assert "zebra" in page.locator("#ideal-found p").inner_text()
+    page.wait_for_selector("#ideal-found p:has-text('zebra')")
     go_to(page, "fool")
     page.get_by_label(say("en", "attack_fgsm")).check()
     page.click("#fool-ask")
@@ -113,11 +113,11 @@ def test_every_tab_shows_what_it_says(opened, picture):
     first, last = (page.locator("#fool-found img").nth(n).get_attribute("src") for n in (0, 2))
     assert first == last, "at strength 0 nothing is changed"
     go_to(page, "degrade")
-    assert page.locator("#degrade-found svg polyline").count() == 3
+    settles(page, "document.querySelectorAll('#degrade-found svg polyline').length", 3)
     assert "32 layers: 62.2 % wrong" in page.locator("#degrade-found svg").get_attribute(
         "aria-label"
     )
-    assert page.locator(".sentences li").count() == 3 * len(TABS)
+    settles(page, "document.querySelectorAll('.sentences li').length", 3 * len(TABS))
 
 
 def test_the_slider_goes_through_the_layers_by_keyboard(opened, picture):
@@ -152,7 +152,7 @@ def test_another_network_brings_its_own_layers_and_empties_what_was_found(opened
 
 def test_an_example_is_tried_with_one_click(opened):
     page = opened(locale="en-US")
-    assert page.locator("#examples button img").count() == 2
+    settles(page, "document.querySelectorAll('#examples button img').length", 2)
     page.locator("#examples button").first.click()
     page.wait_for_selector("#answers :text('says: ')")
 
@@ -194,7 +194,7 @@ def test_nothing_is_wider_than_a_phone(opened, language, picture):
             page.click(f"#{tab}-ask")
             pictures(page, f"#{tab}-found", 4)
         page.wait_for_timeout(200)
-        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], tab
+        settles(page, "most => document.documentElement.scrollWidth <= most", True, PHONE["width"])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -209,7 +209,7 @@ def test_what_is_read_stands_out_from_what_is_behind_it(opened, scheme):
         "#network [data-testid=block-info]",
         "#picture label[data-testid=block-label]",
     ):
-        assert page.evaluate(CONTRAST, place) >= 4.5, place
+        settles(page, f"place => ({CONTRAST})(place) >= 4.5", True, place)
 
 
 def test_nothing_is_fetched_from_elsewhere(browser, lab_up):  # noqa: F811

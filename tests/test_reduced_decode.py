@@ -147,8 +147,8 @@ def test_a_picture_that_is_kept_needs_its_file_no_more(tmp_path):
     assert cache.kept(row.key) is None
     made = cache.picture(row)
     kept = cache.kept(row.key)
-    assert made.size == (341, 256)
-    assert np.array_equal(np.asarray(made), kept)
+    assert made.shape == (256, 341, 3)
+    assert np.array_equal(made, kept)
 
 
 @pytest.mark.parametrize("resample", list(Image.Resampling))

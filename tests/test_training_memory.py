@@ -31,10 +31,9 @@ def on_cpu(batch: int, size: int = 224, *, precision: Precision = "fp32") -> Pas
     return Pass(batch, (size, size), torch.device("cpu"), precision)
 
 
-def learned(network: Network, batch: Pass, *, recompute: bool = False, accumulated: bool = False):
-    return bytes_to_learn(
-        network, batch, trained=4, recompute=recompute, accumulated=accumulated
-    ).most
+def learned(network: Network, batch: Pass, **how: bool):
+    how = {"recompute": False, "accumulated": False} | how
+    return bytes_to_learn(network, batch, trained=4, **how).most
 
 
 def test_a_small_network_takes_what_one_counts_by_hand():
@@ -59,11 +58,16 @@ def test_a_small_network_takes_what_one_counts_by_hand():
 
 def test_a_resnet50_keeps_82_mib_of_a_picture_and_42_in_half_the_bits():
     network = open_backbone(ModelConfig(model_name_or_path="scratch:resnet50"))[0].network
-    for precision, expected in (("fp32", 82), ("bf16", 42)):
-        few, many = (learned(network, on_cpu(count, precision=precision)) for count in (4, 8))
-        assert (many - few) / 4 / MIB == pytest.approx(expected, rel=0.05)
-    few, many = (learned(network, on_cpu(count), recompute=True) for count in (4, 8))
-    assert (many - few) / 4 / MIB < 41
+
+    def of_a_picture(precision: Precision = "fp32", **how: bool) -> float:
+        few, many = (learned(network, on_cpu(n, precision=precision), **how) for n in (4, 8))
+        return (many - few) / 4 / MIB
+
+    assert of_a_picture(frozen_norms=False) == pytest.approx(82, rel=0.05)
+    assert of_a_picture("bf16", frozen_norms=False) == pytest.approx(42, rel=0.05)
+    assert of_a_picture(frozen_norms=False, recompute=True) < 41
+    assert of_a_picture() == pytest.approx(40, rel=0.05)  # frozen norms keep nothing
+    assert of_a_picture("bf16") < 23
 
 
 def test_every_family_is_rehearsed_in_every_way(family_folder):
@@ -99,7 +103,10 @@ def test_more_of_anything_takes_more():
     assert need(network, replace(SETUP, batch=64)).activations > 1.8 * plain.activations
     assert need(network, replace(SETUP, size=(256, 256))).activations > 3 * plain.activations
     assert need(network, replace(SETUP, precision="bf16")).activations < 0.7 * plain.activations
-    assert need(network, replace(SETUP, recompute=True)).activations < 0.8 * plain.activations
+    learning = replace(SETUP, frozen_norms=False)
+    again = need(network, replace(learning, recompute=True)).activations
+    assert again < 0.8 * need(network, learning).activations
+    assert plain.activations < 0.8 * need(network, learning).activations
     assert need(network, replace(SETUP, optim="adamw")).optimiser == 2 * plain.optimiser
     once = sum(each.nbytes for each in [*network.parameters(), *network.buffers()])
     assert need(network, replace(SETUP, ema=True)).weights == plain.weights + once

@@ -15,6 +15,7 @@ import torch
 from accelerate import Accelerator
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from hf_resnet.augment import Changes, changed
@@ -27,7 +28,7 @@ from hf_resnet.errors import ConfigError, DataError, ModelError
 from hf_resnet.preprocess import Preprocess
 from hf_resnet.training import log
 from hf_resnet.training.checkpoint import steps_in
-from hf_resnet.training.choice import Choice, choose
+from hf_resnet.training.choice import Choice, choose, without_effect
 from hf_resnet.training.examples import as_numbers
 from hf_resnet.training.head import Trained, train_head
 from hf_resnet.training.network import train_network
@@ -272,7 +273,7 @@ def test_a_changed_picture_is_a_function_of_seed_picture_and_epoch_alone(changes
 
     def view(**at):
         at = {"seed": 1, "key": "a", "number": 1} | at
-        return changed(photo(), preprocess, changes, **at)
+        return changed(np.asarray(photo()), preprocess, changes, **at)
 
     before = torch.random.get_rng_state()
     first = view()
@@ -287,7 +288,7 @@ def test_a_changed_picture_is_a_function_of_seed_picture_and_epoch_alone(changes
 def test_erasing_blanks_a_box_and_jitter_changes_colours():
     preprocess = Preprocess(mode="crop", size=SIZE, resize=SIZE)
     plain, erased, jittered = (
-        changed(photo(), preprocess, changes, seed=0, key="a", number=1)
+        changed(np.asarray(photo()), preprocess, changes, seed=0, key="a", number=1)
         for changes in (Changes(), Changes(erasing=1.0), Changes(color_jitter=0.5))
     )
     blank = (erased == 128).all(axis=2)
@@ -300,18 +301,21 @@ def test_the_picture_cache_decodes_once_and_mends_itself(tmp_path):
     cache = PictureCache(tmp_path, short_side=48)
     row = Row("a" * 32, 0, "x.png", png(photo(size=(96, 72))))
     first = cache.picture(row)
-    assert min(first.size) == 48
+    assert min(first.shape[:2]) == 48
     again = cache.picture(replace(row, data=b"no picture at all"))
-    assert np.array_equal(np.asarray(again), np.asarray(first))
+    assert np.array_equal(again, first)
     (file,) = [path for path in tmp_path.rglob("*") if path.is_file()]
-    file.write_bytes(file.read_bytes()[:200])
-    assert np.array_equal(np.asarray(cache.picture(row)), np.asarray(first))
+    with Image.open(file) as seen:  # a person may look at it
+        assert np.array_equal(np.asarray(seen), first)
+    for damaged in (file.read_bytes()[:200], b"P6\n0 0\n255\n", b"P6\n64 48\n255\n", b""):
+        file.write_bytes(damaged)
+        assert np.array_equal(cache.picture(row), first)
 
 
 def test_a_small_picture_is_cached_as_it_is(tmp_path):
     picture = photo(size=(40, 30))
     row = Row("b" * 32, 0, "x.png", png(picture))
-    assert np.array_equal(np.asarray(PictureCache(tmp_path).picture(row)), np.asarray(picture))
+    assert np.array_equal(PictureCache(tmp_path).picture(row), np.asarray(picture))
 
 
 def test_it_makes_no_difference_to_a_run_what_lay_in_the_cache(train):
@@ -784,6 +788,25 @@ def test_what_is_asked_for_is_never_overruled():
     choice = choose("last_stage", asked, np.full(4, 1000), untrained=False)
     assert choice.method == "last_stage"
     assert choice.config == asked
+
+
+def test_what_is_asked_for_in_vain_is_told():
+    asked = TrainConfig(mixup=0.2, num_train_epochs=3, report_to="tensorboard", restart=True)
+    (line,) = without_effect(asked, "head", "cpu")
+    assert "--mixup" in line and "--num_train_epochs" in line and "--restart" not in line
+    (line,) = without_effect(asked, "full", "cpu")
+    assert "--report_to tensorboard: nothing is sent without --with_tracking" in line
+    compiled = TrainConfig(torch_compile=True)
+    assert not list(without_effect(compiled, "full", "cuda"))
+    (line,) = without_effect(compiled, "full", "cpu")
+    assert "does not pay on a CPU" in line
+    assert not list(without_effect(TrainConfig(), "head", "cpu"))
+
+
+@pytest.mark.parametrize("word", ["False", "none", "no"])
+def test_not_to_go_on_is_asked_for_by_restart(word):
+    with pytest.raises(ConfigError, match=rf"got '{word}'; --restart begins anew"):
+        TrainConfig(resume_from_checkpoint=word)
 
 
 def test_a_network_that_knows_nothing_learns_as_a_whole_and_faster():

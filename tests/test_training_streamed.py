@@ -75,6 +75,14 @@ def test_what_passes_after_a_step_is_the_same_when_it_is_gone_on_with(stream, do
     assert labels_of(passing(stream.train, done=done), 64 - 8 * done) == whole[8 * done :]
 
 
+def test_a_process_without_pictures_is_one_clear_line_for_all(stream):
+    for process in (0, 33):
+        with pytest.raises(
+            ConfigError, match=r"of 64 processes 31 would have pictures.*start fewer"
+        ):
+            passing(stream.train, process=process, processes=64, batch=64)
+
+
 def test_balanced_sampling_of_a_stream_is_one_clear_line(stream):
     with pytest.raises(ConfigError, match=r"--balanced_sampling .* leave out --streaming"):
         passing(stream.train, share_N=np.ones(31))

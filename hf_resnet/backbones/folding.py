@@ -26,7 +26,7 @@ _TOLERANCE = 1e-3
 def folded(network: Network, pixels_BCHW: Tensor) -> Network:
     """A copy of the network with its batch-norms folded, or as it is where that cannot be."""
     with torch.no_grad():  # tensors made in inference mode could not be run under autocast
-        pairs = _pairs(network, pixels_BCHW)
+        pairs = norms_after_convolutions(network, pixels_BCHW)
         if not pairs:
             return network
         wanted_BK = network(pixels_BCHW)
@@ -43,15 +43,7 @@ def has_norms(network: Network) -> bool:
     return any(isinstance(module, NORMS) for module in network.modules())
 
 
-@dataclass
-class _Watch:
-    """The tensors that convolutions give, and the modules that take them."""
-
-    made_by: dict[int, tuple[str, Tensor]] = field(default_factory=dict)
-    taken_by: dict[str, list[str]] = field(default_factory=dict)
-
-
-def _pairs(network: Network, pixels_BCHW: Tensor) -> list[tuple[str, str]]:
+def norms_after_convolutions(network: Network, pixels_BCHW: Tensor) -> list[tuple[str, str]]:
     """(convolution, batch-norm) by name, where the one's output goes to the other alone."""
     watch = _Watch()
 
@@ -73,10 +65,26 @@ def _pairs(network: Network, pixels_BCHW: Tensor) -> list[tuple[str, str]]:
     ]
 
 
+def what_is_left(norm: nn.BatchNorm2d) -> nn.Module:
+    """timm's batch-norms carry the activation that follows them."""
+    children = dict(norm.named_children())
+    return nn.Sequential(*(children[name] for name in ("drop", "act") if name in children))
+
+
+@dataclass
+class _Watch:
+    """The tensors that convolutions give, and the modules that take them."""
+
+    made_by: dict[int, tuple[str, Tensor]] = field(default_factory=dict)
+    taken_by: dict[str, list[str]] = field(default_factory=dict)
+
+
 def _can_fold(network: Network, conv: str, norm: str) -> bool:
     """Whether both are of the kinds whose arithmetic is known here."""
-    kinds = type(network.get_submodule(conv)).__name__, type(network.get_submodule(norm)).__name__
-    return kinds[0] in ("Conv2d", "Conv2dSame") and kinds[1] in ("BatchNorm2d", "BatchNormAct2d")
+    module = network.get_submodule(norm)
+    kinds = type(network.get_submodule(conv)).__name__, type(module).__name__
+    known = kinds[0] in ("Conv2d", "Conv2dSame") and kinds[1] in ("BatchNorm2d", "BatchNormAct2d")
+    return known and module.running_mean is not None
 
 
 def _fold(network: Network, conv_name: str, norm_name: str) -> None:
@@ -94,10 +102,4 @@ def _fold(network: Network, conv_name: str, norm_name: str) -> None:
         norm.weight,
         norm.bias,
     )
-    network.set_submodule(norm_name, _what_is_left(norm))
-
-
-def _what_is_left(norm: nn.BatchNorm2d) -> nn.Module:
-    """timm's batch-norms carry the activation that follows them."""
-    children = dict(norm.named_children())
-    return nn.Sequential(*(children[name] for name in ("drop", "act") if name in children))
+    network.set_submodule(norm_name, what_is_left(norm))

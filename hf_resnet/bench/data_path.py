@@ -58,6 +58,7 @@ def set_transform(task: Task) -> Outcome:
 def ours(task: Task) -> Outcome:
     """What finetune learns from with --cache_images."""
     import numpy as np
+    import torchvision.io  # noqa: F401  timm and transformers load it, and so does the other side
 
     from hf_resnet.augment import Changes
     from hf_resnet.config import DataConfig

@@ -19,6 +19,7 @@ from hf_resnet.classifier import Classifier
 from hf_resnet.config import ComputeConfig, TrainConfig
 from hf_resnet.precision import DTYPES, Precision, precision_for
 from hf_resnet.training.choice import choose
+from hf_resnet.training.frozen_norms import FrozenNorms
 from hf_resnet.training.optimiser import freeze, optimiser, ready_to_learn, set_rate
 from hf_resnet.training.step import Stepper
 
@@ -71,6 +72,7 @@ def _step(
     device, network = accelerator.device, classifier.network
     network = network.to(device).to(memory_format=torch.channels_last)
     choice = choose("full", TrainConfig(), torch.ones(2).numpy(), untrained=True)
+    norms = FrozenNorms(network, classifier.preprocess.size)
     freeze(network, choice.stages(4))
     ready_to_learn(network, choice.stages(4), frozen_norms=False)
     optimizer = optimiser(network, choice.config)
@@ -85,6 +87,7 @@ def _step(
         seed=0,
         precision=precision,
         tell=lambda text: None,
+        norms=norms,
     )
     height, width = classifier.preprocess.size
     pixels_BHWC = torch.randint(0, 256, (batch, height, width, 3), dtype=torch.uint8, device=device)

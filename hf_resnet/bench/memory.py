@@ -29,6 +29,7 @@ from hf_resnet.errors import HfResnetError
 from hf_resnet.heap import keep_freed_memory
 from hf_resnet.training.average import Average
 from hf_resnet.training.examples import Examples_B
+from hf_resnet.training.frozen_norms import FrozenNorms
 from hf_resnet.training.memory import Need, Setup, in_words, need
 from hf_resnet.training.optimiser import freeze, optimiser, ready_to_learn
 from hf_resnet.training.recompute import recomputing
@@ -83,6 +84,7 @@ def _train(
         seed=0,
         precision=setup.precision,
         tell=print,
+        norms=FrozenNorms(network, setup.size),
     )
     average = Average(network, 0.9) if setup.ema else None
     best = {}
@@ -92,7 +94,7 @@ def _train(
                 stepper.optimizer.zero_grad()
                 _judge(network, setup, compute, accelerator.device)
                 best = {name: each.cpu().clone() for name, each in network.state_dict().items()}
-                ready_to_learn(network, trained, frozen_norms=True)
+                ready_to_learn(network, trained, frozen_norms=setup.frozen_norms)
             stepper(number, list(_pictures(setup, network.classes)))
             if average is not None:
                 average.update(network, number)

@@ -39,7 +39,7 @@ from hf_resnet.hub.pending import Wanted
 from hf_resnet.hub.repository import check_sayable
 from hf_resnet.screen import screen
 from hf_resnet.training.budget import planned
-from hf_resnet.training.choice import choose
+from hf_resnet.training.choice import choose, without_effect
 from hf_resnet.training.head import Trained, train_head
 from hf_resnet.training.network import train_network
 from hf_resnet.training.optimiser import keeps_statistics, knows_nothing
@@ -168,6 +168,8 @@ def _network_trained(
     processes = accelerator.num_processes
     choice = choose(config.method, config.train, count_K, untrained=untrained, processes=processes)
     console.print(f"method: {choice.method} ({choice.why})")
+    for note in without_effect(config.train, choice.method, accelerator.device.type):
+        console.print(f"  {note}")
     if choice.method == "head":
         return fitted
     begun = unfinished.begun(config)

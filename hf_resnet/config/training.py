@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hf_resnet.config.limits import bytes_of, steps_or_epoch, within
+from hf_resnet.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +128,11 @@ class TrainConfig:
         for name, low, high in _LIMITS:
             within(self, name, low, high)
         steps_or_epoch("checkpointing_steps", self.checkpointing_steps)
+        if (self.resume_from_checkpoint or "").lower() in ("false", "none", "no"):
+            raise ConfigError(
+                "--resume_from_checkpoint is a checkpoint folder or the word hub, got "
+                f"{self.resume_from_checkpoint!r}; --restart begins anew"
+            )
         if self.memory_budget is not None:
             bytes_of(self.memory_budget)
 

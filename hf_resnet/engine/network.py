@@ -15,6 +15,7 @@ from hf_resnet.backbones.folding import folded, has_norms
 from hf_resnet.backbones.packing import packed
 from hf_resnet.config import ComputeConfig
 from hf_resnet.engine.reading import MOST_AT_ONCE
+from hf_resnet.heap import give_back_freed_memory
 from hf_resnet.precision import autocast, precision_for
 from hf_resnet.prediction import softmax
 
@@ -85,6 +86,7 @@ class Engine:
             is_light or self.precision == "fp32"
         ):  # no autocast at work
             network = packed(network, picture_1CHW.to(self._dtype))
+        give_back_freed_memory()  # up to three copies of the weights were there at once
         self._ready = network
         return network
 

@@ -20,6 +20,7 @@ from hf_resnet.jsonfile import read_object
 from hf_resnet.precision import precision_for
 from hf_resnet.training.choice import Choice, TrainedMethod
 from hf_resnet.training.memory import Setup, alternatives, fit, room, table
+from hf_resnet.training.optimiser import keeps_statistics
 
 PLAN_FILE = "plan.json"
 _DECIDED = {"batch": int, "accumulation": int, "eval_batch": int, "recompute": bool, "method": str}
@@ -107,6 +108,7 @@ def _setup(
         optim=config.optim,
         precision=precision_for(compute.precision, accelerator.device),
         recompute=config.gradient_checkpointing,
+        frozen_norms=keeps_statistics(classifier.network, config),
         ema=config.ema_decay > 0,
         l2_sp=config.l2_sp > 0,
         accumulation=config.gradient_accumulation_steps,

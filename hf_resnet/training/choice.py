@@ -9,12 +9,14 @@ Salman and others (2020) found best. Few pictures are gone through more often, u
 steps to learn in. README has the rule as a table.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from hf_resnet.config import Method, TrainConfig
+from hf_resnet.errors import listed
 
 TrainedMethod = Literal["head", "last_stage", "full"]
 
@@ -40,6 +42,13 @@ RULES = (
 FEWEST_STEPS, MOST_EPOCHS = 60, 30
 ADAMW = 0.03  # its rate as a share of SGD's
 LAYER_DECAY = 0.7
+_OF_ANY_METHOD = (
+    "with_tracking",
+    "report_to",
+    "memory_budget",
+    "restart",
+    "resume_from_checkpoint",
+)
 FROM_NOTHING = {"num_train_epochs": 30.0, "layer_decay": 1.0, "learning_rate": 0.05}
 
 
@@ -91,3 +100,17 @@ def choose(
         name: value for name, value in filled.items() if getattr(config, name) is None
     }
     return Choice(chosen, replace(config, **left_open), why, untrained)
+
+
+def without_effect(config: TrainConfig, method: TrainedMethod, device: str) -> Iterator[str]:
+    """A line for what was asked for in vain."""
+    if method == "head":
+        usual = asdict(TrainConfig())
+        asked = [name for name, value in asdict(config).items() if value != usual[name]]
+        if idle := [f"--{name}" for name in asked if name not in _OF_ANY_METHOD]:
+            yield f"{listed(idle)}: meant for a network that learns, and here its head alone does"
+        return
+    if config.torch_compile and device == "cpu":
+        yield "--torch_compile: left out, since it does not pay on a CPU"
+    if config.report_to != TrainConfig.report_to and not config.with_tracking:
+        yield f"--report_to {config.report_to}: nothing is sent without --with_tracking"

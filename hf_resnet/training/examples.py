@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
@@ -19,7 +19,7 @@ from hf_resnet.augment import Changes, changed, enough
 from hf_resnet.data import Row, Split
 from hf_resnet.data.picture_cache import PictureCache
 from hf_resnet.errors import DataError, PictureError
-from hf_resnet.images import decode
+from hf_resnet.images import decode_to_learn
 from hf_resnet.preprocess import Preprocess
 
 At = tuple[int, int]
@@ -64,9 +64,9 @@ class Examples(Dataset[Example]):
         """pixels_HWC of a row as it is learned from in an epoch."""
         return self._changed(self.picture(row), row.key, epoch)
 
-    def _changed(self, picture: Image.Image | np.ndarray, key: str, epoch: int) -> Tensor:
+    def _changed(self, whole_HWC: npt.NDArray[np.uint8], key: str, epoch: int) -> Tensor:
         pixels_HWC = changed(
-            picture,
+            whole_HWC,
             self.preprocess_E[min(epoch, len(self.preprocess_E) - 1)],
             self.changes,
             seed=self.seed,
@@ -75,14 +75,14 @@ class Examples(Dataset[Example]):
         )
         return torch.from_numpy(pixels_HWC)
 
-    def _decoded(self, row: Row) -> Image.Image:
+    def _decoded(self, row: Row) -> npt.NDArray[np.uint8]:
         if self.cache:
             return self.cache.picture(row)
         largest = max((preprocess.size for preprocess in self.preprocess_E), key=max)
-        return decode(row.data, at_least=enough(largest, self.changes.min_area))
+        return decode_to_learn(row.data, at_least=enough(largest, self.changes.min_area))
 
-    def picture(self, row: Row) -> Image.Image:
-        """The picture of a row, unchanged."""
+    def picture(self, row: Row) -> npt.NDArray[np.uint8]:
+        """pixels_HWC of a row, unchanged."""
         reason = row.problem
         if reason is None:
             try:

@@ -31,6 +31,7 @@ MB, GB = 10**6, 10**9
 # the heap setting on; without it the holes are about as large. CUDA's allocator fills its holes, and
 # its figure is a guess at the room that convolutions work in.
 _HOLES = {"cpu": 0.2, "cuda": 0.0}
+_AGAIN = 0.75  # what is computed a second time fits where the last block's was
 _SCRATCH = {"cpu": 120 * MB, "cuda": 200 * MB}
 _CUDA_CONTEXT = 450 * MB
 _WORKER = 60 * MB
@@ -51,6 +52,9 @@ class Setup:
     optim: Literal["sgd", "adamw"] = "sgd"
     precision: Precision = "fp32"
     recompute: bool = False
+    frozen_norms: bool = True
+    """Batch-norms keep their statistics."""
+
     ema: bool = False
     l2_sp: bool = False
     accumulation: int = 1
@@ -117,16 +121,18 @@ def need(network: Network, setup: Setup) -> Need:
             trained=1 if setup.method == "last_stage" else len(stages_of(network)),
             recompute=setup.recompute,
             accumulated=setup.accumulation > 1,
+            frozen_norms=setup.frozen_norms,
         )
         copies = 3 if kind == "cpu" else 2  # the best so far stays on the CPU
     optimiser = held.gradients * {"sgd": 1, "adamw": 2}[setup.optim]
+    holes = _HOLES[kind] * (_AGAIN if setup.recompute else 1)
     most = max(held.most, judging)
     return Need(
         weights=once * (copies + setup.ema) + held.gradients * setup.l2_sp,
         gradients=held.gradients,
         optimiser=optimiser,
         activations=most - held.gradients,
-        slack=_SCRATCH[kind] + round(_HOLES[kind] * held.made_going_back),
+        slack=_SCRATCH[kind] + round(holes * held.made_going_back),
         process=_process(setup, already=once if network.head.weight.device.type == "cpu" else 0),
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from hf_resnet.augment import Changes
@@ -27,6 +28,7 @@ from hf_resnet.training import checkpoint
 from hf_resnet.training.average import Average
 from hf_resnet.training.choice import Choice
 from hf_resnet.training.examples import Examples
+from hf_resnet.training.frozen_norms import FrozenNorms
 from hf_resnet.training.head import Trained
 from hf_resnet.training.loop import Loop
 from hf_resnet.training.optimiser import (
@@ -80,6 +82,7 @@ def _loop(started: Trained, split: Split, choice: Choice, setting: Setting) -> L
         started.classifier.preprocess, config, -(-steps // order.steps_an_epoch)
     )
     _check_takes(network, preprocess_E[0])
+    norms = FrozenNorms(network, preprocess_E[0].size)
     frozen_norms = keeps_statistics(network, config)
     ready_to_learn(network, trained, frozen_norms=frozen_norms)
     if config.per_device_train_batch_size == 1 and learns_statistics(network):
@@ -105,12 +108,14 @@ def _loop(started: Trained, split: Split, choice: Choice, setting: Setting) -> L
         steps=steps,
         trained=trained,
         frozen_norms=frozen_norms,
-        stepper=_stepper(network, started, config, setting),
+        stepper=_stepper(network, norms, started, config, setting),
         average=Average(network, config.ema_decay) if config.ema_decay else None,
     )
 
 
-def _stepper(network: Network, started: Trained, config: TrainConfig, setting: Setting) -> Stepper:
+def _stepper(
+    network: Network, norms: FrozenNorms, started: Trained, config: TrainConfig, setting: Setting
+) -> Stepper:
     accelerator = setting.accelerator
     wrapped: Any = network
     if config.torch_compile and accelerator.device.type != "cpu":
@@ -125,6 +130,7 @@ def _stepper(network: Network, started: Trained, config: TrainConfig, setting: S
         seed=setting.seed,
         precision=precision_for(setting.compute.precision, accelerator.device),
         tell=setting.tell,
+        norms=norms,
         anchor=_anchor(network) if config.l2_sp else (),
     )
 
@@ -229,6 +235,6 @@ def _mean_feature(classifier: Classifier, loop: Loop) -> Tensor:
     wanted = (row for number, row in rows if number in usable and number % thin == 0)
     features = []
     while some := list(itertools.islice(wanted, engine.batch_size)):
-        pixels = [classifier.preprocess(examples.picture(row)) for row in some]
+        pixels = [classifier.preprocess(Image.fromarray(examples.picture(row))) for row in some]
         features.append(engine.features(np.stack(pixels)))
     return torch.from_numpy(np.concatenate(features).mean(axis=0))

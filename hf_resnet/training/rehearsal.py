@@ -29,6 +29,7 @@ from torch.utils._pytree import tree_leaves
 from hf_resnet.backbones import Network
 from hf_resnet.errors import ModelError
 from hf_resnet.precision import Precision, autocast
+from hf_resnet.training.frozen_norms import FrozenNorms
 from hf_resnet.training.optimiser import freeze, ready_to_learn
 from hf_resnet.training.recompute import recomputing
 
@@ -63,7 +64,13 @@ class Pass:
 
 
 def bytes_to_learn(
-    network: Network, batch: Pass, *, trained: int, recompute: bool, accumulated: bool
+    network: Network,
+    batch: Pass,
+    *,
+    trained: int,
+    recompute: bool,
+    accumulated: bool,
+    frozen_norms: bool = True,
 ) -> Held:
     """What a step holds. `trained` is how many of the highest stages learn; where batches are
     accumulated, the gradients of earlier ones are there all the time.
@@ -71,9 +78,11 @@ def bytes_to_learn(
 
     def step(fake: Network, watch: "_Watch") -> None:
         freeze(fake, trained)
+        norms = FrozenNorms(fake, batch.size)
+        watch.most = watch.held  # so far only one picture was looked at
         # a norm in training takes no single picture, and a run with one has none
-        ready_to_learn(fake, trained, frozen_norms=batch.batch == 1)
-        with recomputing(fake) if recompute else nullcontext():
+        ready_to_learn(fake, trained, frozen_norms=frozen_norms or batch.batch == 1)
+        with recomputing(fake) if recompute else nullcontext(), norms.folded():
             for _ in range(2 if accumulated else 1):
                 logits_BK = _logits(fake, batch)
                 target_B = torch.zeros(batch.batch, dtype=torch.long, device=batch.device)

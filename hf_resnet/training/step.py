@@ -25,6 +25,7 @@ from hf_resnet.errors import ConfigError, counted
 from hf_resnet.precision import Precision, autocast
 from hf_resnet.preprocess import Preprocess
 from hf_resnet.training.examples import Examples_B, as_numbers
+from hf_resnet.training.frozen_norms import FrozenNorms
 from hf_resnet.training.optimiser import learns_statistics
 
 FIRST_LOSS_SCALE = 2.0**16
@@ -45,6 +46,9 @@ class Stepper:
     seed: int
     precision: Precision
     tell: Callable[[str], None]
+    norms: FrozenNorms
+    """Worked into the convolutions before them where their statistics stay."""
+
     anchor: Sequence[tuple[nn.Parameter, Tensor]] = ()
     """Weights with what they were at the beginning, for L2-SP."""
 
@@ -67,7 +71,8 @@ class Stepper:
             self.optimizer.zero_grad(set_to_none=True)
             torch.manual_seed(_mixed_seed(self.seed, number, self.accelerator.process_index))
             try:
-                loss = self._gradients(batches)
+                with self.norms.folded():
+                    loss = self._gradients(batches)
             except torch.OutOfMemoryError as exc:
                 self._take_less(max(len(label_B) for _, label_B in batches), exc)
                 continue

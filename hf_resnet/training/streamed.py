@@ -45,6 +45,12 @@ class Passing(IterableDataset[Example]):
             )
         if self.order.batch % self.processes:
             self.order.of_process(0, self.process, self.processes)  # says so
+        served = len(np.unique(self.examples.row_N % self.processes))
+        if served < self.processes:  # asked of all alike, or the others would wait for this one
+            raise ConfigError(
+                f"of {self.processes} processes {served} would have pictures, since each takes every "
+                f"{self.processes}th row of the stream; start fewer, or leave out --streaming"
+            )
 
     def __iter__(self) -> Iterator[Example]:
         epoch, before = divmod(self.done, self.order.steps_an_epoch)
