@@ -328,8 +328,8 @@ def _has_burmese_font() -> bool:
 def test_nothing_is_wider_than_a_phone(opened, locale, width, pictures):
     screen = {**PHONE, "width": width}
     page = opened(locale=locale, viewport=screen, is_mobile=True, has_touch=True)
-    # while the language changes they may be folded for a moment
-    page.wait_for_function("document.querySelectorAll('[role=tab]').length === 3")
+    assert all(tab.is_visible() for tab in page.get_by_role("tab").all())
+    assert page.get_by_role("tab").count() == 3, "none is folded into a menu"
     give(page, pictures[0])
     page.click("#where")
     page.wait_for_selector(".looked img")

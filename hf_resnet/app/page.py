@@ -57,7 +57,7 @@ class Page:
     def _build(self) -> None:
         switch = self._build_top()
         around = (self.desk, self.uploads, self.spoken, switch)
-        with gr.Tabs():
+        with gr.Tabs(overflow_behavior="wrap"):  # a menu folds, for good, what is wide for a moment
             with self.spoken.tab("tab_one"):
                 picture = OnePicture(*around).build(self.offer.keeper, list(self.offer.examples))
                 Programs(self.desk, self.uploads).build(picture, at_once=AT_ONCE)
