@@ -9,6 +9,7 @@ then writes them, and later ones decode nothing. Both give float pixels of 224 b
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ def set_transform(task: Task) -> Outcome:
         batches = torch.utils.data.DataLoader(data, batch_size=BATCH, shuffle=True)
         yield from (batch["pixel_values"] for batch in batches)
 
-    return _timed(epoch, task)
+    return _timed(epoch, task, beforehand=epoch)
 
 
 def ours(task: Task) -> Outcome:
@@ -84,7 +85,7 @@ def ours(task: Task) -> Outcome:
         )
         passed = 0
 
-        def epoch() -> "Iterator[torch.Tensor]":
+        def epoch(examples: Examples = examples) -> "Iterator[torch.Tensor]":
             nonlocal passed
             order = np.random.default_rng(passed).permutation(count).tolist()
             picked = [[(at, passed) for at in order[i : i + BATCH]] for i in range(0, count, BATCH)]
@@ -92,10 +93,12 @@ def ours(task: Task) -> Outcome:
             for pixels_BHWC, _ in loaded(examples, picked, workers=0):
                 yield as_numbers(pixels_BHWC, PREPROCESS)
 
-        return _timed(epoch, task)
+        uncached = replace(examples, cache=None)  # what is kept is kept within the time measured
+        return _timed(epoch, task, beforehand=lambda: epoch(uncached))
 
 
-def _timed(epoch: Epoch, task: Task) -> Outcome:
+def _timed(epoch: Epoch, task: Task, *, beforehand: Epoch) -> Outcome:
+    next(beforehand())  # a first batch loads what the libraries load when they are first used
     if task.later:
         _seconds(epoch)
     seconds = _seconds(epoch)
