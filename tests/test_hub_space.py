@@ -157,6 +157,8 @@ def test_a_dry_run_replaces_no_folder_of_another_kind(model, tmp_path, monkeypat
         assert main([*words, str(place)]) == 1
         assert "holds files that are not of a Space of ours" in capsys.readouterr().err
     assert (mine / "letter.txt").read_text() == "dear"
+    assert main([*words, str(tmp_path / ("a" * 300))]) == 1
+    assert "File name too long; name with --output_dir another place" in capsys.readouterr().err
     (mine / "letter.txt").unlink()
     monkeypatch.chdir(mine)
     assert main([*words, "."]) == 1, "nor the folder one stands in"

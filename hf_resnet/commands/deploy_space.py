@@ -78,11 +78,12 @@ def _secrets(config: DeploySpaceConfig) -> dict[str, str]:
 
 def _write(items: Mapping[str, Item], place: Path) -> Path:
     """Write the folder, in the place of one that was written so before."""
-    if _is_foreign(place, items):
-        raise ConfigError(
-            f"{place} holds files that are not of a Space of ours; name with --output_dir a new folder"
-        )
     with on_disk(f"the folder {place}", "name with --output_dir another place"):
+        if _is_foreign(place, items):
+            raise ConfigError(
+                f"{place} holds files that are not of a Space of ours; name with --output_dir a new "
+                "folder"
+            )
         if place.is_dir():
             shutil.rmtree(place)
         for name, each in items.items():
