@@ -93,6 +93,8 @@ def _first_usual(found: Found) -> list[Compared]:
 
 
 def _bars(axes: "Axes", title: str, rows: list[Compared]) -> None:
+    from matplotlib.ticker import LogLocator
+
     times = [row.times_faster.median for row in rows if row.times_faster]
     names = [f"{row.case}: {row.side}" if row.case else row.side for row in rows]
     colours = [_OURS if each >= 1 else _WORSE for each in times]
@@ -111,7 +113,10 @@ def _bars(axes: "Axes", title: str, rows: list[Compared]) -> None:
     axes.set_xscale("log")
     axes.set_xlim(min(0.8, *times) * 0.9, max(2.0, *times) * 1.5)
     axes.set_yticks(range(len(rows)), names, fontsize=8)
+    around = 0.6 if len(rows) > 1 else 1.1  # a single bar is no block
+    axes.set_ylim(-around, len(rows) - 1 + around)
     axes.invert_yaxis()
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter(lambda value, _: "")
     axes.tick_params(axis="x", labelsize=7)
