@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from hf_resnet.errors import PictureError
+
+_Made = TypeVar("_Made")
 
 FORMATS: dict[str, Callable[[io.BytesIO], Image.Image]] = {
     "JPEG": JpegImageFile,
@@ -171,6 +174,31 @@ def decode(data: bytes, *, limits: Limits = LIMITS, at_least: int | None = None)
     at_least is a short side that is enough: a JPEG with twice as much or more is decoded at a half,
     a quarter or an eighth of its size, which is faster. None: every pixel that there is.
     """
+    return _decoded(data, limits, at_least, lambda image, _: _loaded(image))
+
+
+def decode_to_learn(
+    data: bytes, *, limits: Limits = LIMITS, at_least: int | None = None
+) -> npt.NDArray[np.uint8]:
+    """pixels_HWC of what `decode` gives. Where torchvision is loaded anyway (timm and transformers do
+    so), its reader of plain JPEGs gives the same bytes in three quarters of the time; all others, and
+    broken ones, are left to Pillow."""
+
+    def finish(image: Image.Image, whole: bool) -> npt.NDArray[np.uint8]:
+        pixels_HWC = _by_torchvision(image, data) if whole else None
+        return np.asarray(_loaded(image)) if pixels_HWC is None else pixels_HWC
+
+    return _decoded(data, limits, at_least, finish)
+
+
+def _decoded(
+    data: bytes,
+    limits: Limits,
+    at_least: int | None,
+    finish: Callable[[Image.Image, bool], _Made],
+) -> _Made:
+    """What finish makes of the picture, whose size is looked at and set but which is not read yet, and
+    of whether all of its pixels are wanted."""
     _check_bytes(len(data), limits)
     name = format_of(data)
     try:
@@ -180,61 +208,46 @@ def decode(data: bytes, *, limits: Limits = LIMITS, at_least: int | None = None)
         _check_size(image.size, limits)
         if name == "TIFF":
             _check_not_raw(data, image)
-        if name == "JPEG" and at_least is not None:
-            _reduce(image, at_least)
-        image.load()
-        return as_rgb(_upright(image))
+        reduced = name == "JPEG" and at_least is not None and _reduce(image, at_least)
+        return finish(image, not reduced)
     except _READER_ERRORS as exc:
         raise PictureError(_reason(name, data, exc)) from exc
 
 
-def decode_to_learn(
-    data: bytes, *, limits: Limits = LIMITS, at_least: int | None = None
-) -> npt.NDArray[np.uint8]:
-    """pixels_HWC of what `decode` gives. Where torchvision is loaded anyway (timm and transformers do
-    so), its reader of plain JPEGs gives the same bytes in three quarters of the time; all others, and
-    broken ones, are left to Pillow."""
-    if data.startswith(b"\xff\xd8\xff") and "torchvision.io" in sys.modules:
-        _check_bytes(len(data), limits)
-        try:
-            pixels_HWC = _plain_jpeg(data, limits, at_least)
-        except _READER_ERRORS:
-            pixels_HWC = None
-        if pixels_HWC is not None:
-            return pixels_HWC
-    return np.asarray(decode(data, limits=limits, at_least=at_least))
+def _loaded(image: Image.Image) -> Image.Image:
+    image.load()
+    return as_rgb(_upright(image))
 
 
-def _plain_jpeg(data: bytes, limits: Limits, at_least: int | None) -> npt.NDArray[np.uint8] | None:
-    """The picture by torchvision's reader, where it is in colour, upright, and wanted whole."""
-    image = JpegImageFile(io.BytesIO(data))
-    _check_size(image.size, limits)
-    width, height = image.size
-    if at_least is not None:
-        _reduce(image, at_least)
-    whole = image.size == (width, height)
-    upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
-    if not (whole and upright and image.mode == "RGB"):
+def _by_torchvision(image: Image.Image, data: bytes) -> npt.NDArray[np.uint8] | None:
+    """The picture by torchvision's reader, where that is loaded and it is an upright JPEG in colour."""
+    if not isinstance(image, JpegImageFile) or "torchvision.io" not in sys.modules:
+        return None
+    if image.mode != "RGB" or image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
         return None
     import torch
     from torchvision import io as readers
 
-    pixels_CHW = readers.decode_jpeg(torch.frombuffer(bytearray(data), dtype=torch.uint8))
-    if pixels_CHW.shape != (3, height, width):
+    try:
+        pixels_CHW = readers.decode_jpeg(torch.frombuffer(bytearray(data), dtype=torch.uint8))
+    except _READER_ERRORS:
+        return None  # Pillow says what is wrong with it
+    if pixels_CHW.shape != (3, image.height, image.width):
         return None
     pixels_HWC: npt.NDArray[np.uint8] = pixels_CHW.permute(1, 2, 0).numpy()
     return pixels_HWC
 
 
-def _reduce(image: Image.Image, at_least: int) -> None:
+def _reduce(image: Image.Image, at_least: int) -> bool:
     """Have a JPEG decoded smaller, where its proportions stay what they are to the last digit: so
-    what is cut out of it later lies where it would have lain."""
+    what is cut out of it later lies where it would have lain. Says whether it will be."""
     for factor in (8, 4, 2):
         width, height = (side // factor for side in image.size)
         whole = (width * factor, height * factor) == image.size
         if whole and min(width, height) >= at_least:
             image.draft(None, (width, height))
-            return
+            return True
+    return False
 
 
 def mode_of(data: bytes) -> str:

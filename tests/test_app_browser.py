@@ -96,7 +96,7 @@ def settles(page, script: str, wanted, arg=None) -> None:
         if page.evaluate(script, arg) == wanted:
             return
         page.wait_for_timeout(100)
-    assert page.evaluate(script, arg) == wanted
+    assert page.evaluate(script, arg) == wanted, (script, arg)
 
 
 def test_a_picture_gets_an_answer_with_bars(opened, pictures):

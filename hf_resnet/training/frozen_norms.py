@@ -57,7 +57,8 @@ class FrozenNorms:
 
 
 def _both(conv: nn.Conv2d, norm: nn.BatchNorm2d, pixels_BCHW: Tensor) -> Tensor:
-    """What the norm makes of what the convolution gives."""
+    """What the norm makes of what the convolution gives. torch's own fuse_conv_bn_weights will not do:
+    it makes new parameters, and no gradient would reach these."""
     assert norm.running_mean is not None  # noqa: S101  held by norms_after_convolutions
     assert norm.running_var is not None  # noqa: S101
     factor_C = torch.rsqrt(norm.running_var + norm.eps)

@@ -81,8 +81,7 @@ def _loop(started: Trained, split: Split, choice: Choice, setting: Setting) -> L
     preprocess_E = _preprocesses(
         started.classifier.preprocess, config, -(-steps // order.steps_an_epoch)
     )
-    _check_takes(network, preprocess_E[0])
-    norms = FrozenNorms(network, preprocess_E[0].size)
+    norms = _norms_of(network, preprocess_E[0])
     frozen_norms = keeps_statistics(network, config)
     ready_to_learn(network, trained, frozen_norms=frozen_norms)
     if config.per_device_train_batch_size == 1 and learns_statistics(network):
@@ -166,13 +165,10 @@ def _preprocesses(plain: Preprocess, config: TrainConfig, epochs: int) -> list[P
     return [plain if each == side else plain.with_changes(image_size=each) for each in sides]
 
 
-def _check_takes(network: Network, preprocess: Preprocess) -> None:
-    """Stop where the network cannot take the smallest pictures of progressive resizing."""
-    network.eval()
-    pixels_BCHW = torch.zeros(1, 3, *preprocess.size, device=network.head.weight.device)
+def _norms_of(network: Network, preprocess: Preprocess) -> FrozenNorms:
+    """Found on the smallest pictures of progressive resizing; stops where it cannot take these."""
     try:
-        with torch.no_grad():
-            network(pixels_BCHW)
+        return FrozenNorms(network, preprocess.size)
     except (AssertionError, RuntimeError, ValueError) as exc:
         height, width = preprocess.size
         raise ConfigError(
